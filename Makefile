@@ -1,0 +1,48 @@
+# Atelier's commands. Each sets itself up first; `make` alone lists them. ARGS goes to the command as it stands, quotes
+# included: make demo ARGS="--once --sweep 'my sweeps/first.yaml' --out out"
+
+PYTHON ?= python3
+ARGS ?=
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format start-over
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/ready  ## create .venv and install everything into it (pip, exact versions)
+
+demo: .venv/ready  ## run Atelier on this machine and print the address of its page
+	.venv/bin/atelier demo $(ARGS)
+
+test: .venv/ready  ## run the tests
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/ready  ## check style, formatting and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict --cache-dir .mypy_cache/strict sweeps bot/domain
+	.venv/bin/mypy
+
+format: .venv/ready  ## mend what ruff can mend
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+# .venv/ready is written last and holds this folder's path. Without it a set-up was interrupted, and with another path the
+# folder was moved (scripts and the editable install name it): both start over. A changed pyproject.toml only adds.
+ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(CURDIR))
+.venv/ready: start-over
+endif
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Atelier needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1 || true). Name another: make setup PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	@echo "Setting up .venv; the first time takes some minutes."
+	@if [ "$$(cat .venv/ready 2>/dev/null)" != "$(CURDIR)" ]; then $(PYTHON) -m venv --clear .venv; fi
+	@rm -f .venv/ready
+	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "$(CURDIR)" > .venv/ready
+
+start-over:

@@ -1,0 +1,224 @@
+"""A toy with SDXL's architecture: seeded random weights that paint abstract colour fields in seconds on a CPU.
+
+The family is written into the cache folder in diffusers' own layout, once, and then loaded like any other.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.families.card import Card
+
+VERSION = "1"
+"""Raise it whenever anything below changes what is written: the cache folder is keyed by it."""
+
+CARD = Card(
+    name="tiny",
+    title="Tiny (random weights, abstract pictures)",
+    native_width=128,
+    native_height=128,
+    defaults=MappingProxyType({"width": 128, "height": 128, "detail": False}),
+    notes="Random weights: it shows how everything works, not what a prompt means.",
+)
+
+TEXT_WIDTHS = (32, 32)
+UNET = {
+    "sample_size": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": [32, 64],
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+    "layers_per_block": 1,
+    "transformer_layers_per_block": [1, 1],
+    "attention_head_dim": [2, 4],
+    "cross_attention_dim": sum(TEXT_WIDTHS),
+    "norm_num_groups": 8,
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + TEXT_WIDTHS[1],
+}
+VAE = {
+    "sample_size": 128,
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "block_out_channels": [16, 16, 16, 16],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "scaling_factor": 0.13025,
+    "force_upcast": True,
+}
+SCHEDULER = {
+    "_class_name": "EulerDiscreteScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+    "interpolation_type": "linear",
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+    "use_karras_sigmas": False,
+}
+
+
+def prepare(config: Config) -> Path:
+    """The family's folder, built first where it is missing; safe when several processes start at once."""
+    folder = config.cache_dir / f"tiny-{VERSION}"
+    if folder.is_dir():
+        return folder
+    config.cache_dir.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=config.cache_dir))
+    try:
+        write(building)
+        building.chmod(0o755)  # mkdtemp's is private
+        os.rename(building, folder)
+    except OSError:
+        if not folder.is_dir():  # nobody else was first either
+            raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return folder
+
+
+def write(folder: Path) -> None:
+    """Write the whole family into an empty folder."""
+    import torch
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    vocabulary, merges = byte_pairs()
+    random = torch.Generator().manual_seed(20240422)
+    for name, width, kind in (
+        ("text_encoder", TEXT_WIDTHS[0], CLIPTextModel),
+        ("text_encoder_2", TEXT_WIDTHS[1], CLIPTextModelWithProjection),
+    ):
+        config = CLIPTextConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=width,
+            intermediate_size=2 * width,
+            projection_dim=width,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            bos_token_id=len(vocabulary) - 2,
+            eos_token_id=len(vocabulary) - 1,
+            pad_token_id=len(vocabulary) - 1 if name == "text_encoder" else 0,
+        )
+        model = kind(config)
+        randomise(model, random)
+        model.save_pretrained(folder / name)
+    for name, network in (("unet", UNet2DConditionModel(**UNET)), ("vae", AutoencoderKL(**VAE))):
+        randomise(network, random)
+        network.save_pretrained(folder / name)
+    for name, pad in (("tokenizer", "<|endoftext|>"), ("tokenizer_2", "!")):
+        write_tokenizer(folder / name, vocabulary, merges, pad)
+    write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
+    parts = {
+        "scheduler": ["diffusers", "EulerDiscreteScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "tokenizer_2": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    write_json(folder / "model_index.json", {"_class_name": "StableDiffusionXLPipeline", **parts})
+    write_json(
+        folder / "card.json",
+        {
+            "name": CARD.name,
+            "title": CARD.title,
+            "native_width": CARD.native_width,
+            "native_height": CARD.native_height,
+            "defaults": dict(CARD.defaults),
+        },
+    )
+
+
+def randomise(module: Any, random: Any) -> None:
+    """Seeded weights of unit gain for every matrix and kernel."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if weight.ndim >= 2:
+                fan_in = weight[0].numel() if "embedding" not in name else 1
+                weight.copy_(torch.randn(weight.shape, generator=random) / fan_in**0.5)
+
+
+def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A byte-level BPE as CLIP's: every byte, every byte at a word's end, and merges of frequent letter pairs."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [byte for byte in range(256) if byte not in printable]
+    letters = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(rest))]
+    merges = []
+    for pair in [
+        "th",
+        "he",
+        "in",
+        "er",
+        "an",
+        "re",
+        "on",
+        "at",
+        "en",
+        "nd",
+        "ti",
+        "es",
+        "or",
+        "te",
+        "of",
+        "ed",
+        "is",
+        "it",
+        "al",
+        "ar",
+        "st",
+        "to",
+        "nt",
+        "ng",
+        "se",
+        "ha",
+        "as",
+        "ou",
+        "io",
+        "le",
+    ]:
+        merges += [(pair[0], pair[1]), (pair[0], f"{pair[1]}</w>")]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    return {word: i for i, word in enumerate(words)}, merges
+
+
+def write_tokenizer(
+    folder: Path, vocabulary: dict[str, int], merges: list[tuple[str, str]], pad: str
+) -> None:
+    """One CLIP tokenizer folder; the second tokenizer of SDXL pads with "!"."""
+    write_json(folder / "vocab.json", vocabulary)
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    special = {
+        "bos_token": "<|startoftext|>",
+        "eos_token": "<|endoftext|>",
+        "unk_token": "<|endoftext|>",
+        "pad_token": pad,
+    }
+    write_json(folder / "special_tokens_map.json", special)
+    write_json(
+        folder / "tokenizer_config.json",
+        {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, **special},
+    )
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")

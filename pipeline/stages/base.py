@@ -1,0 +1,50 @@
+"""Stage 1: from a recipe's seed and prompt to the base picture."""
+
+import torch
+from sweeps.recipe import Recipe
+
+from pipeline import schedule
+from pipeline.families import Card
+from pipeline.prompt import Conditioning
+from pipeline.trajectory import Trajectory
+from pipeline.weights import Modules
+
+
+def begin(modules: Modules, recipe: Recipe, conditioning: Conditioning) -> Trajectory:
+    """The trajectory before its first step: noise x init_noise_sigma, drawn on the CPU from the recipe's own seed.
+
+    The same generator goes on to give the noise of stochastic samplers, so no other picture can change it.
+    """
+    sampler = schedule.SAMPLERS[recipe.sampler]
+    scheduler = schedule.build(modules.scheduler, recipe.sampler, recipe.schedule, recipe.steps)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    height, width = recipe.height // modules.latent_scale, recipe.width // modules.latent_scale
+    noise = torch.randn((1, modules.unet.config.in_channels, height, width), generator=generator)
+    # (original_h, original_w, crop_top, crop_left, target_h, target_w), the same for both halves
+    size = (recipe.height, recipe.width)
+    time_ids = torch.tensor([(*size, 0, 0, *size)] * 2, device=modules.device, dtype=modules.dtype)
+    return Trajectory(
+        latents=noise.to(modules.device) * scheduler.init_noise_sigma,
+        scheduler=scheduler,
+        conditioning=conditioning,
+        time_ids=time_ids,
+        guidance=recipe.guidance_scale,
+        noise=generator if sampler.draws_noise else None,
+    )
+
+
+def decode(modules: Modules, latents: torch.Tensor) -> torch.Tensor:
+    """Latents [1, 4, h, w] to pixels [3, 8h, 8w] in -1..1, in the VAE's own precision."""
+    vae = modules.vae
+    return vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor).sample[0]
+
+
+def notes(recipe: Recipe, card: Card) -> tuple[str, ...]:
+    """Sentences about what will be drawn, but less well than it could be."""
+    native = card.native_width * card.native_height
+    if native / 2 <= recipe.width * recipe.height <= native * 2:
+        return ()
+    return (
+        f"{recipe.width} x {recipe.height} is far from {card.native_width} x {card.native_height}, "
+        f"the size {card.title} was made for; expect a weaker picture.",
+    )

@@ -1,0 +1,8 @@
+"""Discord on loopback: REST, gateway and CDN for the unmodified client, a page and a driver for its members."""
+
+from .driver import File, Member
+from .interactions import Interaction, NoAnswer
+from .options import Rejected
+from .server import Sandbox
+
+__all__ = ["File", "Interaction", "Member", "NoAnswer", "Rejected", "Sandbox"]

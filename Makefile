@@ -30,19 +30,21 @@ format: .venv/ready  ## mend what ruff can mend
 	.venv/bin/ruff format .
 
 # .venv/ready is written last and holds this folder's path. Without it a set-up was interrupted, and with another path the
-# folder was moved (scripts and the editable install name it): both start over. A changed pyproject.toml only adds.
+# folder was moved (scripts and the editable install name it): both start over, as does a .venv whose Python is gone. A
+# changed pyproject.toml or constraints.txt only installs what changed.
 ifneq ($(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null),$(CURDIR))
 .venv/ready: start-over
 endif
 
-.venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Atelier needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1 || true). Name another: make setup PYTHON=/path/to/python3.11" >&2; \
-	  exit 1; }
-	@echo "Setting up .venv; the first time takes some minutes."
-	@if [ "$$(cat .venv/ready 2>/dev/null)" != "$(CURDIR)" ]; then $(PYTHON) -m venv --clear .venv; fi
-	@rm -f .venv/ready
-	.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@echo "$(CURDIR)" > .venv/ready
-
 start-over:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Atelier needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)." >&2; \
+	  echo "Name a newer one: make setup PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	@$(PYTHON) -m venv --clear .venv
+
+.venv/ready: pyproject.toml constraints.txt
+	@echo "Installing Atelier's libraries into .venv; the first time takes some minutes."
+	@rm -f .venv/ready
+	@.venv/bin/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "$(CURDIR)" > .venv/ready

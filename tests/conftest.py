@@ -1,7 +1,7 @@
 """What every test lives under: no model hub, no network beyond this machine, and in CI no skip.
 
-With ATELIER_REQUIRE_ALL=1 a skipped or expected-to-fail test counts as a failure, so that a missing tool cannot pass for a
-success. The one exception is Discord's specification, which this repository does not ship.
+With ATELIER_REQUIRE_ALL=1 a skipped or expected-to-fail test counts as a failure, so that a missing tool
+cannot pass for a success. The one exception is Discord's specification, which this repository does not ship.
 """
 
 import ipaddress
@@ -66,7 +66,7 @@ def guarded(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.so
     def connect_here(self: socket.socket, address: Any) -> Any:
         if self.family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
             raise RuntimeError(
-                f"a test tried to reach {address[0]} port {address[1]}; tests may connect to this machine only"
+                f"a test tried to reach {address[0]} port {address[1]}; only this machine may be reached"
             )
         return connect(self, address)
 

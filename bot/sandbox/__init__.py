@@ -1,4 +1,4 @@
-"""Discord on loopback: REST, gateway and CDN for the unmodified client, a page and a driver for its members."""
+"""Discord on loopback: REST, gateway and CDN for the real client, a page and a driver for members."""
 
 from .driver import File, Member
 from .interactions import Interaction, NoAnswer

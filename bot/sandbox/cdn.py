@@ -54,7 +54,7 @@ class Cdn:
     ) -> Attachment:
         """Store one file of a channel."""
         id = self._snowflakes.next()
-        filename = re.sub(r"[^A-Za-z0-9._-]", "_", filename) or "file"
+        filename = clean_name(filename)
         self._archive.keep_file(id, content)
         kind = mimetypes.guess_type(filename)[0] or content_type
         width, height = _size_of_image(content) if (kind or "").startswith("image/") else (None, None)
@@ -103,6 +103,11 @@ class Cdn:
 
     def _sign(self, path: str, ends: str, issued: str) -> str:
         return hmac.new(self._key, f"{path}|{ends}|{issued}".encode(), hashlib.sha256).hexdigest()
+
+
+def clean_name(filename: str) -> str:
+    """A file's name as Discord keeps it: plain letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", filename) or "file"
 
 
 def content_type(path: str) -> str:

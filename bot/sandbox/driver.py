@@ -1,20 +1,19 @@
-"""Members as a program drives them: run a command, complete an option, press a button, choose from a select."""
+"""Members as a program drives them: run a command, complete an option, press a button, select."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import options as opts
 from .body import FILE_LIMIT
 from .cdn import Cdn
+from .components import BUTTON, SELECT, walk
 from .interactions import Interaction, Interactions, NoAnswer
 from .message import Message
 from .options import Rejected
 from .posting import Desk
 from .world import GUILD, STUDIO, Profile, World
-
-BUTTON, SELECT = 2, 3
 
 
 @dataclass(frozen=True)
@@ -177,15 +176,6 @@ class Member:
                 raise Rejected(f"{message.command} has no answer yet.")
             return self._world.message(message.original.id)
         return self._world.message(str(message["id"]))
-
-
-def walk(components: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every component of a message, the nested ones too."""
-    for component in components:
-        yield component
-        yield from walk(component.get("components") or ())
-        if component.get("accessory"):
-            yield component["accessory"]
 
 
 def name_of(component: dict[str, Any]) -> str:

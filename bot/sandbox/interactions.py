@@ -1,4 +1,4 @@
-"""Interactions: a member's act becomes an event, and the application has 3 s to answer and 15 min to go on."""
+"""Interactions: a member's act becomes an event; the application has 3 s to answer and 15 min to go on."""
 
 import asyncio
 import secrets
@@ -7,6 +7,7 @@ from typing import Any
 
 from .body import FILE_LIMIT, Upload
 from .cdn import Cdn
+from .form import Form
 from .message import EPHEMERAL, LOADING, Message
 from .posting import Desk
 from .refusal import Refusal, unknown
@@ -168,15 +169,31 @@ class Interactions:
         return event
 
     def _silent(self, interaction: Interaction) -> None:
+        """The application let the time pass."""
+        self._expire(interaction)
         interaction.failed = True
-        del self._by_id[interaction.id], self._by_token[interaction.token]
         interaction.first.set()
         interaction.answered.set()
-        self._publish(
-            "failed",
-            {"interaction": interaction.id, "sentence": interaction.sentence},
-            audience=interaction.member.id,
-        )
+        failed = {
+            "interaction": interaction.id,
+            "sentence": interaction.sentence,
+            "by": {"id": interaction.member.id, "name": interaction.member.display},
+            "command": interaction.command,
+            "ephemeral": True,
+        }
+        if interaction.kind != AUTOCOMPLETE:
+            self._publish("failed", failed, audience=interaction.member.id)
+
+    def _end(self, interaction: Interaction) -> None:
+        """The token dies; an answer that was only promised has failed."""
+        if interaction.original is not None and interaction.original.flags & LOADING:
+            self._silent(interaction)
+        self._expire(interaction)
+
+    def _expire(self, interaction: Interaction) -> None:
+        self._by_id.pop(interaction.id, None)
+        self._by_token.pop(interaction.token, None)
+        self._timers.pop(interaction.id, None)
 
     def callback(self, id: str, token: str, body: dict[str, Any], uploads: list[Upload]) -> Interaction:
         """The application's first answer; Refusal 10062 when it is late, 40060 when it is the second."""
@@ -207,37 +224,19 @@ class Interactions:
             COMPONENT: (ANSWER, DEFER, DEFER_UPDATE, UPDATE),
             AUTOCOMPLETE: (CHOICES,),
         }[interaction.kind]
-        if kind not in allowed:
-            raise Refusal(
-                400,
-                50035,
-                "Invalid Form Body",
-                errors={
-                    "type": {
-                        "_errors": [
-                            {
-                                "code": "BASE_TYPE_CHOICES",
-                                "message": f"Value must be one of {set(allowed)} for this interaction.",
-                            }
-                        ]
-                    }
-                },
-                fault=True,
-            )
+        form = Form()
+        form.choice(("type",), kind, allowed)
+        form.close()
 
     def _first_answer(self, interaction: Interaction, kind: int) -> None:
         loop = asyncio.get_running_loop()
-        self._timers.pop(interaction.id).cancel()
-        loop.call_later(self._token_s, self._expire, interaction)
+        self._timers[interaction.id].cancel()
+        self._timers[interaction.id] = loop.call_later(self._token_s, self._end, interaction)
         interaction.callback = kind
         interaction.first_answer_s = loop.time() - interaction.started
         interaction.first.set()
         if not interaction.deferred:
             interaction.answered.set()
-
-    def _expire(self, interaction: Interaction) -> None:
-        self._by_id.pop(interaction.id, None)
-        self._by_token.pop(interaction.token, None)
 
     def _post(
         self, interaction: Interaction, body: dict[str, Any], uploads: list[Upload], *, ephemeral: bool

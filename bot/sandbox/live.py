@@ -29,6 +29,7 @@ class Live:
         self._acts = acts
         self._online = online
         self._pages: dict[web.WebSocketResponse, tuple[str, asyncio.Queue[str | None]]] = {}
+        self._thinking: set[str] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """The page's routes, but for "/" itself."""
@@ -69,10 +70,12 @@ class Live:
                 "by": self._by(message),
                 "command": asked["command"],
             }
+            self._thinking.add(message.id)
             self.publish("thinking", thinking, message.audience)
         else:
-            kind = "message" if event == "MESSAGE_CREATE" else "message_update"
-            self.publish(kind, self._show(message), message.audience)
+            new = event == "MESSAGE_CREATE" or message.id in self._thinking
+            self._thinking.discard(message.id)
+            self.publish("message" if new else "message_update", self._show(message), message.audience)
 
     def _show(self, message: Message) -> dict[str, Any]:
         shown = message.as_discord(self._cdn)

@@ -67,8 +67,8 @@ def nest(way: list[dict[str, Any]], filled: list[dict[str, Any]]) -> list[dict[s
 
 
 def _value(option: dict[str, Any], value: Any) -> Any:
-    read = {STRING: _text, INTEGER: _number, NUMBER: _number, BOOLEAN: _truth}.get(option["type"], str)
-    clean = read(option, value) if read is not str else str(value)
+    read = {STRING: _text, INTEGER: _number, NUMBER: _number, BOOLEAN: _truth}.get(option["type"])
+    clean: Any = str(value) if read is None else read(option, value)
     choices = option.get("choices")
     if choices and not option.get("autocomplete"):
         chosen = [each["value"] for each in choices if clean in (each["value"], each["name"])]

@@ -9,15 +9,17 @@ from typing import Any
 
 from aiohttp import web
 
+from . import registration
 from .body import Call, read
 from .faults import Faults
+from .form import Form
 from .gateway import Gateway
 from .interactions import Interaction, Interactions
+from .limits import check_body
 from .message import LOADING, Message
 from .posting import Desk
 from .rates import Rates
-from .refusal import Form, Refusal, unknown
-from .registration import register
+from .refusal import Refusal, unknown
 from .specification import Specification
 from .world import APPLICATION, BOT, GUILD, PROFILES, World
 
@@ -115,7 +117,7 @@ class Rest:
                 if not public:
                     self._admit(request)
                 call = await read(request)
-                self._check(method, path, call.body)
+                self._check(method, path, call)
                 status, body = handler(call)
                 for problem in self._specification.response(method, path, status, body):
                     self._violation(f"sandbox answered {route}: {problem}")
@@ -150,9 +152,13 @@ class Rest:
         ):
             raise Refusal(403, 40333, "internal network error", fault=True)
 
-    def _check(self, method: str, path: str, body: Any) -> None:
+    def _check(self, method: str, path: str, call: Call) -> None:
+        """Hold a body to the documented limits, then to the schemas."""
+        if method == "PUT" and path.endswith("/commands"):
+            registration.check(call.body)
+        check_body(f"{method} {path}", call.body, call.uploads)
         form = Form()
-        for where, message in self._specification.request(method, path, body):
+        for where, message in self._specification.request(method, path, call.body):
             form.wrong(where, "SCHEMA", message)
         form.close()
 
@@ -200,7 +206,7 @@ class Rest:
     def _set_commands(self, call: Call) -> Answer:
         scope = self._scope(call)
         previous = self._world.commands.get(scope, [])
-        commands = register(call.body or [], previous, scope or None, self._world.snowflakes)
+        commands = registration.register(call.body or [], previous, scope or None, self._world.snowflakes)
         self._world.set_commands(scope, commands)
         return 200, commands
 
@@ -244,11 +250,9 @@ class Rest:
 
     def _messages(self, call: Call) -> Answer:
         channel = self._world.channel(call.params["channel_id"])
-        limit = int(call.query.get("limit", "50"))
-        if not 1 <= limit <= 100:
-            form = Form()
-            form.wrong(("limit",), "NUMBER_TYPE_MAX", "int value should be between 1 and 100.")
-            form.close()
+        form = Form()
+        limit = form.number(("limit",), call.query.get("limit"), 1, 100, default=50)
+        form.close()
         after, before = int(call.query.get("after", 0)), int(call.query.get("before", 1 << 63))
         found = [each for each in self._world.in_channel(channel["id"]) if each.audience is None]
         found = [each for each in found if after < int(each.id) < before]

@@ -35,8 +35,9 @@ class Sandbox:
     """Discord on loopback, as an async context.
 
     `state` is the file in which commands and messages survive a restart. `spec_dir` holds Discord's schemas.
-    `public`, `gateway` and `cdn` are the addresses told to the client when it reaches this server under other
-    names than its own (with `tls`, for Discord's real host names). `intents` are those the application may ask for.
+    `public`, `gateway` and `cdn` are the addresses told to the client when it reaches this server under
+    other names than its own (with `tls`, for Discord's real host names). `intents` are those the
+    application may ask for; `answer_s` and `token_s` are how long an interaction waits and lives, in seconds.
     """
 
     def __init__(
@@ -168,7 +169,7 @@ class Sandbox:
 
     @contextmanager
     def expect_refusals(self) -> Iterator[list[str]]:
-        """A stretch in which broken rules are the test's own doing: they are listed, not held against anyone."""
+        """A stretch in which broken rules are the test's own doing: listed, not held against anyone."""
         before = len(self.rest.refusals)
         seen: list[str] = []
         self._expecting = True

@@ -191,11 +191,23 @@ def guild_object(world: World) -> dict[str, Any]:
     """What GUILD_CREATE carries."""
     channels = [channel for channel in world.channels.values() if channel["type"] == 0]
     threads = [channel for channel in world.channels.values() if channel["type"] != 0]
-    absent = ("afk_channel_id", "banner", "description", "discovery_splash", "hub_type", "icon", "splash")
-    absent += ("incidents_data", "application_id", "public_updates_channel_id", "rules_channel_id")
-    absent += ("safety_alerts_channel_id", "system_channel_id", "vanity_url_code")
-    empty = ("emojis", "features", "guild_scheduled_events", "presences", "soundboard_sounds", "stickers")
-    empty += ("stage_instances", "voice_states")
+    absent = (
+        *(
+            "afk_channel_id",
+            "application_id",
+            "banner",
+            "description",
+            "discovery_splash",
+            "hub_type",
+            "icon",
+        ),
+        *("incidents_data", "public_updates_channel_id", "rules_channel_id", "safety_alerts_channel_id"),
+        *("splash", "system_channel_id", "vanity_url_code"),
+    )
+    empty = (
+        *("emojis", "features", "guild_scheduled_events", "presences", "soundboard_sounds", "stickers"),
+        *("stage_instances", "voice_states"),
+    )
     return (
         {name: None for name in absent}
         | {name: [] for name in empty}

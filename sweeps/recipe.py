@@ -1,0 +1,199 @@
+"""Recipe: everything that decides one image, and the key of each of its stages.
+
+A key is made of exactly the inputs that decide a stage's result: equal key, equal result, drawn once.
+The photos of a person are not part of a recipe; who caches by these keys adds a digest of the photos.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Self
+
+from sweeps.errors import Problems, SweepError
+from sweeps.parameters import CATALOGUE, LARGEST_SEED, SAMPLER_SCHEDULES, Value
+from sweeps.words import either, quote, unknown
+
+KEPT_IN_PRODUCTION = ("prompt", "seed", "face_folder")
+NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One field for each parameter of the catalogue; complete, checked and hashable."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    sampler: str
+    schedule: str
+    face_folder: str
+    weight: float
+    face_id_weight: int
+    start_merge_step: int
+    detail: bool
+    detail_steps: int
+    detail_guidance: float
+    detail_size: int
+    denoise: float
+    crop_factor: float
+    production_mode: bool
+
+    def as_dict(self) -> dict[str, Value]:
+        """The recipe as one flat mapping in the catalogue's order, as it stands in JSON and in PNGs."""
+        return {name: getattr(self, name) for name in CATALOGUE}
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, object]) -> Self:
+        """The reverse of `as_dict`; raises SweepError with every wrong, unknown or missing field."""
+        problems = Problems()
+        values = checked(mapping, problems)
+        for name, parameter in CATALOGUE.items():
+            if name not in mapping or values.get(name, parameter.default) is None:
+                problems.add(name, f"expected {parameter.expected()}, got nothing")
+        problems.raise_if_any()
+        recipe = cls(**values)  # type: ignore[arg-type]
+        problems.extend(recipe._contradictions())
+        problems.raise_if_any()
+        return recipe
+
+    @property
+    def identity_in_base(self) -> bool:
+        """Whether a person enters the base stage: steps 0..k use the text alone (k = start_merge_step)."""
+        return bool(self.face_folder) and self.start_merge_step < self.steps - 1
+
+    @property
+    def detail_run(self) -> int:
+        """How many of `detail_steps` the face pass runs: int(steps · denoise) in decimals; 0 without."""
+        return int(self.detail_steps * Decimal(str(self.denoise))) if self.detail else 0
+
+    @property
+    def base_evaluations(self) -> int:
+        """UNet evaluations of the base stage; guidance 1 has no negative half."""
+        return self.steps * (2 if self.guidance_scale > 1 else 1)
+
+    @property
+    def detail_evaluations(self) -> int:
+        """UNet evaluations of one face pass."""
+        return self.detail_run * (2 if self.detail_guidance > 1 else 1)
+
+    def encode_key(self) -> str:
+        """Key of the text encoding: the prompts that some stage of this recipe reads."""
+        negative = self.guidance_scale > 1 or (self.detail and self.detail_guidance > 1)
+        return _key("encode", self.prompt, self.negative_prompt if negative else None)
+
+    def base_key(self) -> str:
+        """Key of the base picture: no negative prompt at guidance 1, no identity where none enters."""
+        identity = (*self._person(), self.start_merge_step) if self.identity_in_base else ()
+        return _key(
+            "base", self.prompt, self.negative_prompt if self.guidance_scale > 1 else None, self.seed,
+            self.width, self.height, self.steps, self.guidance_scale, self.sampler, self.schedule, *identity,
+        )  # fmt: skip
+
+    def faces_key(self) -> str | None:
+        """Key of finding the faces in the base picture; None when detail is off."""
+        return _key("faces", self.base_key()) if self.detail else None
+
+    def detail_key(self) -> str | None:
+        """Key of the picture after its face passes; None when detail is off."""
+        if not self.detail:
+            return None
+        return _key(
+            "detail", self.base_key(), self.negative_prompt if self.detail_guidance > 1 else None,
+            self.detail_steps, self.detail_guidance, self.detail_size, self.denoise, self.crop_factor,
+            *(self._person() if self.face_folder else ()),
+        )  # fmt: skip
+
+    def key(self) -> str:
+        """Key of the finished picture."""
+        return self.detail_key() or self.base_key()
+
+    def _person(self) -> tuple[Value, ...]:
+        return (self.face_folder, self.weight, self.face_id_weight)
+
+    def _contradictions(self) -> Problems:
+        problems = Problems()
+        schedules = SAMPLER_SCHEDULES[self.sampler]
+        if self.schedule not in schedules:
+            problems.add("schedule", no_such_pair(self.sampler, self.schedule))
+        if self.detail and self.detail_run < 1:
+            problems.add(
+                "denoise",
+                f"{self.denoise:g} of {self.detail_steps} detail_steps leaves no step to draw; raise one of them",
+            )
+        return problems
+
+
+def no_such_pair(sampler: str, schedule: str) -> str:
+    """The sentence for a schedule that a sampler does not have."""
+    have = SAMPLER_SCHEDULES[sampler]
+    return f"expected {either(have)} for sampler {sampler}, got {quote(schedule)}"
+
+
+def resolve(
+    settings: Mapping[str, Value],
+    *,
+    defaults: Mapping[str, Value] = NOTHING,
+    production: Mapping[str, Value] = NOTHING,
+    seed: int | None = None,
+) -> Recipe:
+    """Settings over a family's `defaults` over the catalogue's, as one complete recipe.
+
+    With production_mode on, `production` stands over the defaults, and of the settings only the prompt, the
+    seed and the face are kept. Without a seed in the settings it is `seed`, or one drawn here. A schedule that
+    nobody chose follows the sampler. Raises SweepError; the path of a wrong value is its parameter's name.
+    """
+    problems = Problems()
+    own = checked(settings, problems)
+    if own.get("production_mode"):
+        kept = {name: own[name] for name in KEPT_IN_PRODUCTION if name in own}
+        own = {**checked(production, problems), **kept, "production_mode": True}
+    layers = {**checked(defaults, problems), **own}
+    problems.raise_if_any()
+    values = {name: layers.get(name, parameter.default) for name, parameter in CATALOGUE.items()}
+    if values["seed"] is None:
+        values["seed"] = CATALOGUE["seed"].check(draw_seed() if seed is None else seed)
+    schedules = SAMPLER_SCHEDULES[str(values["sampler"])]
+    if own.get("schedule") is None and values["schedule"] not in schedules:
+        values["schedule"] = schedules[0]
+    recipe = Recipe(**values)  # type: ignore[arg-type]
+    problems.extend(recipe._contradictions())
+    problems.raise_if_any()
+    return recipe
+
+
+def checked(values: Mapping[str, object], problems: Problems) -> dict[str, Value]:
+    """The clean values of a mapping of parameters; what is wrong goes to `problems`."""
+    clean: dict[str, Value] = {}
+    for name, value in values.items():
+        parameter = CATALOGUE.get(name)
+        if parameter is None:
+            problems.add(str(name), unknown("parameter", str(name), CATALOGUE))
+            continue
+        try:
+            clean[name] = parameter.check(value)
+        except SweepError as error:
+            problems.take(error)
+    return clean
+
+
+def draw_seed() -> int:
+    """A fresh seed from the system's randomness."""
+    return random.SystemRandom().randint(0, LARGEST_SEED)
+
+
+def _key(stage: str, *inputs: Value) -> str:
+    text = json.dumps((stage, *inputs), ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+assert tuple(CATALOGUE) == tuple(field.name for field in fields(Recipe)), (
+    "the catalogue and the recipe differ"
+)

@@ -1,0 +1,1 @@
+"""The console: who asks, what it costs, where the answer goes."""

@@ -1,0 +1,238 @@
+"""The command line, and the only wiring: everything the console is made of is constructed here.
+
+`atelier` runs the console, `atelier render` draws one image without Discord, `atelier demo` opens the sandbox.
+"""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import aiohttp
+import typer
+from sweeps.parse import parse_values
+
+from bot.cogs.context import Services
+from bot.cogs.upload import Uploads
+from bot.console import Console
+from bot.domain.errors import Refusal
+from bot.jobs.desk import Desk, remaining_seconds
+from bot.jobs.outbox import Outbox
+from bot.jobs.queue import JobQueue
+from bot.jobs.worker import Worker
+from bot.log import configure_log
+from bot.renderer import LocalRenderer
+from bot.settings import BadSettings, Settings, read
+from bot.store.database import open_database
+from bot.store.faces import Faces
+from bot.store.images import Images
+from bot.store.jobs import Jobs
+from bot.store.members import MemberSettings
+from bot.ui.announcer import Announcer
+from bot.ui.answers import Answers
+from bot.ui.sheet import contact_sheet
+from bot.web.ops import serving
+from pipeline.config import Config
+from pipeline.errors import PipelineError
+from pipeline.families import card
+from sweeps.errors import SweepError
+from sweeps.parameters import CATALOGUE, Value, nearest
+from sweeps.recipe import Recipe, resolve
+
+app = typer.Typer(
+    name="atelier",
+    help="A Discord operations console for identity-preserving image generation.",
+    invoke_without_command=True,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+)
+
+ANSWER_SECONDS = 10.0
+
+
+@app.callback(invoke_without_command=True)
+def console(context: typer.Context) -> None:
+    """Run the console (without a subcommand). Settings come from the environment; see .env.example."""
+    if context.invoked_subcommand is None:
+        with _sentences():
+            settings = read()
+            configure_log(settings.log_level, settings.discord_token.get_secret_value())
+            asyncio.run(_until_signal(settings))
+
+
+@app.command()
+def render(
+    prompt: Annotated[str, typer.Option(help="What to draw.")],
+    out: Annotated[Path, typer.Option(help="The PNG to write.")],
+    seed: Annotated[int | None, typer.Option(help="Left out: drawn, and noted in the PNG.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="parameter=value; may be repeated.")] = None,
+) -> None:
+    """Draw one image without Discord."""
+    with _sentences():
+        settings = read()
+        asked: dict[str, Value] = {"prompt": prompt} | ({} if seed is None else {"seed": seed})
+        for assignment in set_ or []:
+            name, equals, text = assignment.partition("=")
+            if not equals or name not in CATALOGUE:
+                close = nearest(name, CATALOGUE)
+                hint = f" (did you mean {close}?)" if close else ""
+                raise BadSettings(f'--set takes parameter=value, got "{assignment}"{hint}.')
+            asked[name] = CATALOGUE[name].read(text, f"--set {name}")
+        family = card(_engine_config(settings))
+        recipe = resolve(asked, defaults=family.defaults, production=_production(settings))
+        notes = asyncio.run(_render(settings, recipe, out))
+        for note in notes:
+            typer.echo(note, err=True)
+        typer.echo(f"{out}: seed {recipe.seed}, {recipe.steps} steps, {recipe.width} x {recipe.height}")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Drive one sweep through /sweep and Run, then end.")] = False,
+    sweep: Annotated[Path | None, typer.Option(help="The sweep file for --once.")] = None,
+    out: Annotated[Path, typer.Option(help="Where --once writes the images.")] = Path("out"),
+    port: Annotated[int, typer.Option(help="The page's port; 0 takes any free one.")] = 8420,
+    data: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("data/demo"),
+) -> None:
+    """Open the console in a sandbox that looks like Discord; no token is needed."""
+    from bot.sandbox.demo import run_demo, run_once
+
+    with _sentences():
+        if not once:
+            asyncio.run(run_demo(port, data))
+        elif sweep is None:
+            raise BadSettings("--once needs --sweep FILE: the sweep to draw.")
+        else:
+            asyncio.run(run_once(sweep, out, data))
+
+
+async def _until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await run_console(settings, stop)
+
+
+async def run_console(settings: Settings, stop: asyncio.Event) -> None:
+    """Run until `stop`, then drain: all answered, what is drawn posted, the rest kept for the next start."""
+    # Opened in this order, closed in the reverse: first nobody is left unanswered, then drawing stops,
+    # then what is drawn is posted, and only then Discord and the database are let go.
+    async with AsyncExitStack() as stack:
+        renderer = LocalRenderer(_engine_config(settings))
+        faces = Faces(settings.data_dir / "faces")
+        sessions = await stack.enter_async_context(open_database(settings.database))
+        members, jobs, images = MemberSettings(sessions), Jobs(sessions), Images(settings.data_dir / "images")
+        await stack.enter_async_context(renderer.drawing())
+        answers = Answers()
+        client = Console(answers)
+        stack.push_async_callback(client.close)
+        queue = JobQueue(settings.queue_capacity)
+        announcer = Announcer(client, lambda job, progress: remaining_seconds(job, progress, renderer))
+        outbox = await stack.enter_async_context(Outbox(jobs, images, announcer, contact_sheet).delivering())
+        worker = await stack.enter_async_context(Worker(queue, jobs, images, renderer, outbox.changed).working())
+        desk = Desk(
+            jobs=jobs,
+            settings=members,
+            queue=queue,
+            worker=worker,
+            renderer=renderer,
+            max_cells=settings.max_run_cap,
+            production=_production(settings),
+            faces=faces.names,
+        )
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        client.offer(
+            Services(
+                desk=desk,
+                queue=queue,
+                jobs=jobs,
+                settings=members,
+                renderer=renderer,
+                uploads=Uploads(http, settings.discord_api_url),
+                answers=answers,
+                faces=faces.names,
+                operator_roles=frozenset(settings.operator_roles),
+            )
+        )
+
+        def health() -> Mapping[str, object]:
+            connected = client.is_ready() and not client.is_closed()
+            return {
+                "ready": connected and renderer.ready and not answers.closing,
+                "connected": connected,
+                "weights": "loaded" if renderer.ready else "loading",
+                "family": settings.model_family,
+                "jobs": len(queue),
+            }
+
+        await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
+        await client.open(settings.discord_api_url, settings.discord_token.get_secret_value())
+        await worker.resume()
+        await outbox.resume()
+        stack.push_async_callback(answers.finish, ANSWER_SECONDS)
+        await _until(stop, client.connect(), renderer.loaded())
+
+
+async def _until(
+    stop: asyncio.Event, connection: Coroutine[None, None, None], loading: Coroutine[None, None, None]
+) -> None:
+    """Return at the signal; raise what ends the connection, or keeps the weights from loading, before it."""
+    stopping, connected, loaded = (asyncio.ensure_future(work) for work in (stop.wait(), connection, loading))
+    try:
+        await asyncio.wait((stopping, connected, loaded), return_when=asyncio.FIRST_COMPLETED)
+        if loaded.done() and not stopping.done() and not connected.done():
+            loaded.result()
+            await asyncio.wait((stopping, connected), return_when=asyncio.FIRST_COMPLETED)
+        if connected.done() and not stopping.done():
+            connected.result()
+            raise BadSettings("Discord closed the connection for good; see the log above.")
+    finally:
+        for task in (stopping, loaded):
+            task.cancel()
+
+
+async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, ...]:
+    renderer = LocalRenderer(_engine_config(settings))
+    renderer.check(recipe)
+    async with renderer.drawing():
+        png, notes = await renderer.draw(recipe, owner="", urgent=True, should_stop=lambda: False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(png)
+    return notes
+
+
+def _engine_config(settings: Settings) -> Config:
+    return Config(family=settings.model_family, model_dir=settings.models, cache_dir=settings.data_dir / "cache")
+
+
+def _production(settings: Settings) -> Mapping[str, Value]:
+    """The operator's production recipe: PRODUCTION_RECIPE's values. Raises BadSettings."""
+    if not settings.production_recipe:
+        return {}
+    try:
+        return parse_values(Path(settings.production_recipe).read_bytes())
+    except OSError as error:
+        raise BadSettings(f"PRODUCTION_RECIPE: {settings.production_recipe} cannot be read ({error}).") from error
+    except SweepError as error:
+        raise BadSettings(f"PRODUCTION_RECIPE: {settings.production_recipe}: {error}") from error
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What an operator can mend ends the program with a sentence and exit code 1, never with a traceback."""
+    try:
+        yield
+    except (BadSettings, Refusal, SweepError, PipelineError, OSError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
+
+
+def main() -> None:
+    """The console script `atelier`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Slash commands: receive, answer at once, delegate."""

@@ -1,0 +1,105 @@
+"""/help: what the console can do, by topic."""
+
+import disnake
+from disnake.ext import commands
+
+from bot.cogs.context import Services
+from bot.ui.words import code, short
+from sweeps.parameters import CATALOGUE, SAMPLER_SCHEDULES
+
+TOPICS = {
+    "start": "First images",
+    "commands": "All commands",
+    "parameters": "All parameters",
+    "sweeps": "Sweep files",
+    "samplers": "Samplers and schedules",
+}
+SELECT_ID = "help"
+
+START = """
+**1.** `/imagine prompt: a portrait of an old sailor` draws one image.
+**2.** `/set parameter: guidance_scale value: 5` changes what your next images are made with; `/params show` lists it.
+**3.** `/sweep example: guidance` quotes a whole grid. Look at the quote, then press **Run**.
+**4.** The images come to this channel as they are finished, and a contact sheet at the end.
+"""
+
+SWEEPS = """
+A sweep file says what stays fixed and what varies. Upload it to `/sweep`:
+```yaml
+name: guidance against steps
+base: {prompt: "a portrait of a {woman|man}"}
+parameters:
+  guidance_scale: "4-7 (+1.5)"   # 4, 5.5, 7
+  steps: {values: [10, 20, 30]}
+seed: shared
+repeats: 2
+exclude: [{steps: 30, guidance_scale: 7}]
+```
+Ranges: `"1-4"`, `"1-10 (+3)"`, `"1-10 [4]"`, `"5, 10, .., 25"`, `"3, 5, 8"`; all inclusive and exact.
+`zip` moves parameters together, `include` adds single cells, `method: random` with `run_cap` draws at random.
+W&B sweep files over our parameter names work as they are. What you leave out comes from your `/set` values.
+"""
+
+
+class HelpCog(commands.Cog):
+    """Answers from the catalogue and the registered commands, so that help never falls behind."""
+
+    def __init__(self, services: Services) -> None:
+        self._renderer = services.renderer
+        self._answers = services.answers
+
+    @commands.slash_command(name="help")
+    async def help_(
+        self,
+        inter: disnake.ApplicationCommandInteraction,
+        topic: str = commands.Param("start", description="What about", choices={v: k for k, v in TOPICS.items()}),
+    ) -> None:
+        """What Atelier does and how to use it"""
+        embed = self._page(inter.bot, topic)
+        await inter.response.send_message(embed=embed, components=_chooser(topic), ephemeral=True)
+
+    @commands.Cog.listener()
+    async def on_dropdown(self, inter: disnake.MessageInteraction) -> None:
+        """Another topic was chosen."""
+        if inter.component.custom_id != SELECT_ID or not inter.values:
+            return
+        async with self._answers.to(inter):
+            topic = inter.values[0]
+            await inter.response.edit_message(embed=self._page(inter.bot, topic), components=_chooser(topic))
+
+    def _page(self, client: disnake.Client, topic: str) -> disnake.Embed:
+        embed = disnake.Embed(title=TOPICS.get(topic, TOPICS["start"]), colour=0x5B8DEF)
+        match topic:
+            case "commands":
+                embed.description = _commands(client)
+            case "parameters":
+                for entry in CATALOGUE.values():
+                    default = self._renderer.defaults.get(entry.name, entry.default)
+                    shown = f" Default: {code(short(entry.show(default), 40))}." if default not in (None, "") else ""
+                    text = f"{entry.help}. Takes {entry.expected()}.{shown}"
+                    embed.add_field(entry.name, short(text, 200), inline=True)
+            case "sweeps":
+                embed.description = SWEEPS
+            case "samplers":
+                lines = [f"**{name}** on {', '.join(on)}" for name, on in SAMPLER_SCHEDULES.items()]
+                embed.description = "\n".join(lines)
+            case _:
+                embed.description = START
+        return embed
+
+
+def _commands(client: disnake.Client) -> str:
+    assert isinstance(client, commands.InteractionBot)
+    lines = []
+    for command in sorted(client.slash_commands, key=lambda command: command.name):
+        children = " " + " | ".join(command.children) if command.children else ""
+        lines.append(f"**/{command.name}**{children} · {command.body.description}")
+    return "\n".join(lines)
+
+
+def _chooser(topic: str) -> disnake.ui.StringSelect[None]:
+    return disnake.ui.StringSelect(
+        custom_id=SELECT_ID,
+        placeholder="Another topic",
+        options=[disnake.SelectOption(label=title, value=key, default=key == topic) for key, title in TOPICS.items()],
+    )

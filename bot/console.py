@@ -1,0 +1,80 @@
+"""The console: the Discord client with its commands, unmodified disnake below it."""
+
+from collections.abc import Callable, Sequence
+
+import aiohttp
+import disnake
+import structlog
+from disnake.ext import commands
+from disnake.http import Route
+
+from bot.cogs.context import Services
+from bot.cogs.draw import DrawCog
+from bot.cogs.help import HelpCog
+from bot.cogs.queue import QueueCog
+from bot.cogs.settings import SettingsCog
+from bot.settings import BadSettings
+from bot.ui.answers import Answers
+
+log = structlog.get_logger("atelier.console")
+
+COGS: Sequence[Callable[[Services], commands.Cog]] = (SettingsCog, DrawCog, QueueCog, HelpCog)
+
+
+class Console(commands.InteractionBot):
+    """Logs in, publishes its commands (a refusal is fatal), and hands interactions to the cogs."""
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__(
+            intents=disnake.Intents(guilds=True),
+            command_sync_flags=commands.CommandSyncFlags.none(),
+            allowed_mentions=disnake.AllowedMentions.none(),
+            guild_ready_timeout=0.05,
+        )
+        self._answers = answers
+
+    def offer(self, services: Services) -> None:
+        """Load every cog."""
+        for cog in COGS:
+            self.add_cog(cog(services))
+
+    async def open(self, api_url: str, token: str) -> None:
+        """Log in at `api_url` and publish the commands. Raises BadSettings with what to mend."""
+        Route.BASE = api_url
+        if not token:
+            raise BadSettings("DISCORD_TOKEN is empty. Put the bot's token there, or try `make demo` without one.")
+        try:
+            await self.login(token)
+        except disnake.LoginFailure as error:
+            raise BadSettings("DISCORD_TOKEN was refused by Discord. Copy the bot's token anew.") from error
+        except (aiohttp.ClientError, OSError, disnake.HTTPException) as error:
+            raise BadSettings(f"DISCORD_API_URL: {api_url} could not be reached ({error}).") from error
+        await self._publish()
+
+    async def _publish(self) -> None:
+        """Register the commands. disnake's own sync only warns and stays up with none, so it is done here."""
+        body = [command.body.to_dict() for command in self.slash_commands]
+        application = await self.application_info()
+        try:
+            await self.http.bulk_upsert_global_commands(application.id, body)
+        except disnake.HTTPException as error:
+            raise BadSettings(f"Discord refused the console's commands: {error}") from error
+        log.info("commands published", count=len(body))
+
+    async def on_ready(self) -> None:
+        log.info("connected", user=str(self.user), guilds=len(self.guilds))
+
+    async def on_application_command(self, inter: disnake.ApplicationCommandInteraction) -> None:
+        """Let every command run where its failure becomes a sentence."""
+        async with self._answers.to(inter):
+            await self.process_application_commands(inter)
+
+    async def on_slash_command_error(
+        self, inter: disnake.ApplicationCommandInteraction, error: commands.CommandError
+    ) -> None:
+        """disnake reports here what a command raised."""
+        await self._answers.explain(inter, error)
+
+    async def on_error(self, event: str, *args: object, **kwargs: object) -> None:
+        """A listener failed outside any answer; the log keeps it."""
+        log.exception("a listener failed", listener=event)

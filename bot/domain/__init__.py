@@ -1,0 +1,1 @@
+"""Values and rules of the console; no Discord, no database, no torch."""

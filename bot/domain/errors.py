@@ -1,0 +1,40 @@
+"""Why the console says no: each error is a sentence for the member who meets it."""
+
+
+class Refusal(Exception):
+    """A request that cannot be granted; its text goes to the member as it is."""
+
+
+class QueueFull(Refusal):
+    """The bounded queue holds as many jobs as it may."""
+
+    def __init__(self, capacity: int, wait: str) -> None:
+        super().__init__(f"The queue is full: {capacity} jobs are waiting or drawing. Nothing was queued; {wait}.")
+
+
+class NotYours(Refusal):
+    """Somebody else's job, and the member is no operator."""
+
+
+class NotFound(Refusal):
+    """No such job, preset or example."""
+
+
+class BadUpload(Refusal):
+    """An uploaded file that is too large, from elsewhere, or not what the command takes."""
+
+
+class WrongState(Refusal):
+    """The job is past the point at which this could be done."""
+
+
+class CannotDraw(Refusal):
+    """The renderer refused or failed one recipe; the text says why."""
+
+
+class Interrupted(Exception):
+    """Drawing was stopped on purpose (cancel or shutdown); never shown, the item's state tells."""
+
+
+class CannotDeliver(Exception):
+    """The channel will never take this message (gone, or the console may not write there)."""

@@ -1,0 +1,163 @@
+"""A job: a plan somebody asked for, item by item, and where its answer goes."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sweeps.recipe import Recipe
+
+
+class JobState(StrEnum):
+    """quoted → queued → running → done | failed | cancelled."""
+
+    QUOTED = "quoted"
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+class ItemState(StrEnum):
+    """waiting → drawn | failed | cancelled."""
+
+    WAITING = "waiting"
+    DRAWN = "drawn"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Member:
+    """Who acts: a Discord user, and whether the operator's rights are theirs."""
+
+    id: int
+    name: str
+    operator: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job's answer goes: a channel, and the card (a message) edited as it goes on."""
+
+    channel_id: int
+    guild_id: int | None = None
+    card_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a sweep's cells lie on its contact sheet: axes in order, and which two span the grid."""
+
+    axes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    rows: str | None = None
+    columns: str | None = None
+
+    def labels(self, axis: str) -> tuple[str, ...]:
+        """The labels along one axis; empty when there is no such axis."""
+        return dict(self.axes).get(axis, ())
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recipe of a job.
+
+    `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
+    `remark` why it failed or what to know of its picture, `message_id` the message that carries it.
+    """
+
+    job_id: int
+    number: int
+    name: str
+    rank: int
+    recipe: Recipe
+    at: Mapping[str, int] | None = None
+    state: ItemState = ItemState.WAITING
+    image: str | None = None
+    remark: str | None = None
+    message_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a job will take, counted before anything is drawn.
+
+    `steps` are the UNet steps of its unique stages, each for one image; `seconds` how long they take
+    at the p50 and p90 of measured step times, None when nothing was measured yet.
+    """
+
+    cells: int
+    duplicates: int
+    bases: int
+    details: int
+    steps: int
+    seconds: tuple[float, float] | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan somebody asked for. `urgent` jobs (one command, a few images) overtake sweeps."""
+
+    id: int
+    kind: str
+    title: str
+    owner: Member
+    place: Place
+    state: JobState
+    created_at: datetime
+    queued_at: datetime | None = None
+    urgent: bool = False
+    layout: Layout = field(default_factory=Layout)
+    quote: Quote | None = None
+    notes: tuple[str, ...] = ()
+    delivered: bool = False
+
+    @property
+    def name(self) -> str:
+        """How members call it: S for a sweep, I for an imagine, and the number."""
+        return f"{self.kind[0].upper()}{self.id}"
+
+    def file_name(self, item: Item) -> str:
+        """The name of an item's image in the channel, e.g. `S42-c017.png`."""
+        return f"{self.name}-{item.name}.png"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: its items counted by state."""
+
+    total: int
+    drawn: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> "Progress":
+        counts = Counter(item.state for item in items)
+        return cls(
+            len(items),
+            counts[ItemState.DRAWN],
+            counts[ItemState.FAILED],
+            counts[ItemState.CANCELLED],
+        )
+
+    @property
+    def settled(self) -> int:
+        return self.drawn + self.failed + self.cancelled
+
+    @property
+    def complete(self) -> bool:
+        return self.settled == self.total
+
+    def outcome(self) -> JobState:
+        """The job's end state once every item is settled: cancelled, failed (nothing drawn) or done."""
+        if self.cancelled:
+            return JobState.CANCELLED
+        return JobState.DONE if self.drawn or not self.total else JobState.FAILED

@@ -1,0 +1,113 @@
+"""What the use cases need from the outside: stores, a renderer, a channel. Each has a real adapter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Quote
+from sweeps.parameters import Value
+from sweeps.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """An item before its job has a number."""
+
+    name: str
+    rank: int
+    recipe: Recipe
+    at: Mapping[str, int] | None = None
+
+
+class SettingsStore(Protocol):
+    """What each member has set, what they typed lately, and their named presets."""
+
+    async def of(self, member_id: int) -> dict[str, Value]: ...
+    async def put(self, member_id: int, name: str, value: Value) -> None: ...
+    async def reset(self, member_id: int, name: str | None = None) -> int: ...
+    async def recent(self, member_id: int, name: str, limit: int = 10) -> list[Value]: ...
+    async def save_preset(self, member_id: int, preset: str) -> int: ...
+    async def load_preset(self, member_id: int, preset: str) -> dict[str, Value]: ...
+    async def presets(self, member_id: int) -> list[str]: ...
+
+
+class JobStore(Protocol):
+    """The truth about jobs and their items."""
+
+    async def create(
+        self,
+        *,
+        kind: str,
+        title: str,
+        owner: Member,
+        place: Place,
+        state: JobState,
+        items: Sequence[NewItem],
+        urgent: bool = False,
+        layout: Layout | None = None,
+        quote: Quote | None = None,
+        notes: Sequence[str] = (),
+    ) -> Job: ...
+    async def get(self, job_id: int) -> Job | None: ...
+    async def items(self, job_id: int) -> list[Item]: ...
+    async def move(self, job_id: int, *, to: JobState, only_from: Sequence[JobState]) -> Job | None: ...
+    async def set_card(self, job_id: int, card_id: int) -> None: ...
+    async def settle(
+        self,
+        job_id: int,
+        number: int,
+        state: ItemState,
+        *,
+        image: str | None = None,
+        remark: str | None = None,
+    ) -> bool: ...
+    async def cancel_waiting(self, job_id: int) -> int: ...
+    async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None: ...
+    async def delivered(self, job_id: int) -> None: ...
+    async def unfinished(self) -> list[Job]: ...
+    async def undelivered(self) -> list[Job]: ...
+    async def of_member(self, member_id: int, limit: int = 25) -> list[Job]: ...
+
+
+class ImageStore(Protocol):
+    """Finished pictures, addressed by their content's SHA-256."""
+
+    async def put(self, png: bytes) -> str: ...
+    async def get(self, image: str) -> bytes: ...
+    def read(self, image: str) -> bytes: ...
+
+
+class Renderer(Protocol):
+    """Recipes in, PNG bytes out."""
+
+    @property
+    def defaults(self) -> Mapping[str, Value]:
+        """What the family's card puts in place of the catalogue's defaults."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many recipes are worth handing over at one time."""
+        ...
+
+    def step_seconds(self) -> tuple[float, float] | None:
+        """Seconds a UNet step of one image takes, at p50 and p90; None before anything was drawn."""
+        ...
+
+    def check(self, recipe: Recipe) -> None:
+        """Raises CannotDraw with a sentence if this renderer cannot draw the recipe."""
+        ...
+
+    async def draw(
+        self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
+        ...
+
+
+class Channel(Protocol):
+    """Where answers appear. Each call is safe to repeat: the same nonce never posts twice."""
+
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int: ...
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int: ...
+    async def show(self, job: Job, items: Sequence[Item], *, pausing: bool = False) -> None: ...

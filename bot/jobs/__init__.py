@@ -1,0 +1,1 @@
+"""Use cases: quote and accept a job, queue it fairly, draw it, deliver it."""

@@ -1,0 +1,167 @@
+"""The desk: where a job is quoted, accepted, and called off."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from sweeps.expand import Sweep, expand
+from sweeps.parse import parse
+from sweeps.plan import Plan, plan
+
+from bot.domain.errors import NotFound, NotYours, WrongState
+from bot.domain.job import Job, JobState, Layout, Member, Place, Progress, Quote
+from bot.domain.ports import JobStore, NewItem, Renderer, SettingsStore
+from bot.jobs.queue import JobQueue
+from bot.jobs.worker import Worker
+from sweeps.parameters import Value
+from sweeps.recipe import Recipe, resolve
+
+
+class Desk:
+    """Turns what a member asks into a stored job, and a stored job into queued work."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        settings: SettingsStore,
+        queue: JobQueue,
+        worker: Worker,
+        renderer: Renderer,
+        max_cells: int,
+        production: Mapping[str, Value],
+        faces: Callable[[], Sequence[str]],
+    ) -> None:
+        self._jobs = jobs
+        self._settings = settings
+        self._queue = queue
+        self._worker = worker
+        self._renderer = renderer
+        self._max_cells = max_cells
+        self._production = production
+        self._faces = faces
+
+    async def quote_sweep(self, owner: Member, place: Place, text: bytes, title: str) -> Job:
+        """Read a sweep file and store it as a quoted job. Raises SweepError, CannotDraw."""
+        settings = await self._settings.of(owner.id)
+        sweep, planned = await asyncio.to_thread(self._expand, text, settings)
+        return await self._jobs.create(
+            kind="sweep",
+            title=sweep.name or title,
+            owner=owner,
+            place=place,
+            state=JobState.QUOTED,
+            items=_in_turn(planned, [(cell.id, _place(cell, sweep)) for cell in sweep.cells]),
+            layout=Layout(tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes), sweep.rows, sweep.columns),
+            quote=self._quote(planned),
+        )
+
+    async def imagine(self, owner: Member, place: Place, asked: Mapping[str, Value], images: int) -> Job:
+        """Queue one recipe, or several that differ in their seed. Raises SweepError, CannotDraw, QueueFull."""
+        settings = {**await self._settings.of(owner.id), **asked}
+        first = resolve(settings, defaults=self._renderer.defaults, production=self._production)
+        recipes = [first]
+        for number in range(1, images):
+            recipes.append(Recipe.from_dict({**first.as_dict(), "seed": (first.seed + number) % 2**32}))
+        self._renderer.check(first)
+        labels = tuple(str(recipe.seed) for recipe in recipes)
+        planned = plan(recipes)
+        with self._queue.place():
+            job = await self._jobs.create(
+                kind="imagine",
+                title=first.prompt,
+                owner=owner,
+                place=place,
+                state=JobState.QUEUED,
+                items=_in_turn(planned, [(f"c{n:03d}", {"seed": n - 1}) for n in range(1, images + 1)]),
+                urgent=True,
+                layout=Layout((("seed", labels),), None, "seed") if images > 1 else Layout(),
+                quote=self._quote(planned),
+            )
+            self._queue.admit(job, await self._jobs.items(job.id))
+        return job
+
+    async def run(self, job_id: int, actor: Member) -> Job:
+        """Accept a quote. Raises QueueFull (and the quote stays), NotYours, WrongState."""
+        job = await self._theirs(job_id, actor)
+        with self._queue.place():
+            queued = await self._jobs.move(job.id, to=JobState.QUEUED, only_from=[JobState.QUOTED])
+            if queued is None:
+                raise WrongState(f"{job.name} cannot be run: it is {(await self.find(job_id)).state.value}.")
+            self._queue.admit(queued, await self._jobs.items(job.id))
+        return queued
+
+    async def cancel(self, job_id: int, actor: Member) -> Job:
+        """Call off a quote or a job at any point before its end. Raises NotYours, WrongState."""
+        job = await self._theirs(job_id, actor)
+        if await self._jobs.move(job.id, to=JobState.CANCELLED, only_from=[JobState.QUOTED]):
+            return await self.find(job_id)
+        if job.state.ended:
+            raise WrongState(f"{job.name} has already ended ({job.state.value}); there is nothing to cancel.")
+        await self._worker.cancel(job)
+        return await self.find(job_id)
+
+    async def find(self, job_id: int) -> Job:
+        """The job. Raises NotFound."""
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id}. /queue shows what is waiting.")
+        return job
+
+    def wait_seconds(self, job: Job) -> float | None:
+        """About how long until this job is done, from measured step times; None before any was measured."""
+        if job.state is JobState.QUOTED:
+            return None
+        pace = self._renderer.step_seconds()
+        if pace is None:
+            return None
+        return pace[0] * sum(self._queue.waiting_steps(other) for other in [*self._queue.ahead(job.id), job])
+
+    async def _theirs(self, job_id: int, actor: Member) -> Job:
+        job = await self.find(job_id)
+        if job.owner.id != actor.id and not actor.operator:
+            raise NotYours(f"{job.name} belongs to {job.owner.name}; only they or an operator may do that.")
+        return job
+
+    def _expand(self, text: bytes, settings: Mapping[str, Value]) -> tuple[Sweep, Plan]:
+        sweep = expand(
+            parse(text),
+            settings=settings,
+            defaults=self._renderer.defaults,
+            production=self._production,
+            faces=self._faces(),
+            max_cells=self._max_cells,
+        )
+        recipes = [cell.recipe for cell in sweep.cells]
+        for recipe in recipes:
+            self._renderer.check(recipe)
+        return sweep, plan(recipes)
+
+    def _quote(self, planned: Plan) -> Quote:
+        pace = self._renderer.step_seconds()
+        steps = planned.steps
+        return Quote(
+            cells=planned.cells,
+            duplicates=planned.duplicates,
+            bases=planned.unique_bases,
+            details=planned.unique_details,
+            steps=steps,
+            seconds=(steps * pace[0], steps * pace[1]) if pace else None,
+            summary=planned.summary(),
+        )
+
+
+def remaining_seconds(job: Job, progress: Progress, renderer: Renderer) -> float | None:
+    """How long what is left of a running job takes, from measured step times; None before any was measured."""
+    pace = renderer.step_seconds()
+    if pace is None or job.quote is None or not progress.total:
+        return None
+    return pace[0] * job.quote.steps * (progress.total - progress.settled) / progress.total
+
+
+def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]]) -> list[NewItem]:
+    """Items in display order, each with its turn in execution order."""
+    turn = {index: rank for rank, index in enumerate(planned.order)}
+    return [
+        NewItem(name, turn[index], recipe, at)
+        for index, ((name, at), recipe) in enumerate(zip(cells, planned.recipes, strict=True))
+    ]

@@ -1,0 +1,122 @@
+"""The worker: takes items off the queue, has them drawn, records each outcome exactly once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from bot.domain.errors import CannotDraw, Interrupted
+from bot.domain.job import Item, ItemState, Job, JobState, Progress
+from bot.domain.ports import ImageStore, JobStore, Renderer
+from bot.jobs.queue import JobQueue
+
+log = structlog.get_logger("atelier.worker")
+
+URGENT_SLOTS = 4
+STORE_PAUSE_SECONDS = 1.0
+
+
+class Worker:
+    """Keeps the renderer's slots full; commands in (the queue), events out (`changed`)."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        jobs: JobStore,
+        images: ImageStore,
+        renderer: Renderer,
+        changed: Callable[[Job], None],
+    ) -> None:
+        self._queue = queue
+        self._jobs = jobs
+        self._images = images
+        self._renderer = renderer
+        self._changed = changed
+        self._draining = False
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator["Worker"]:
+        """Draw while the context is open; on the way out each drawing ends at its next step."""
+        lanes = [self._lane(urgent_only=False) for _ in range(self._renderer.slots)]
+        lanes += [self._lane(urgent_only=True) for _ in range(URGENT_SLOTS)]
+        tasks = [asyncio.create_task(lane) for lane in lanes]
+        try:
+            yield self
+        finally:
+            self._draining = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def resume(self) -> int:
+        """Queue again what a former process had accepted; how many jobs."""
+        unfinished = await self._jobs.unfinished()
+        for job in unfinished:
+            items = [item for item in await self._jobs.items(job.id) if item.state is ItemState.WAITING]
+            self._queue.admit(job, items)
+            if not items:
+                await self._end(job)
+        return len(unfinished)
+
+    async def cancel(self, job: Job) -> None:
+        """Call off what has no outcome yet."""
+        self._queue.stop(job.id)
+        await self._jobs.cancel_waiting(job.id)
+        if self._queue.idle(job.id):
+            await self._end(job)
+
+    async def _lane(self, urgent_only: bool) -> None:
+        while True:
+            item = await self._queue.take(urgent_only=urgent_only)
+            work = asyncio.create_task(self._draw(item))
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                # Cancellation means: finish honestly. The draining flag stops the drawing at its next
+                # step; what it comes to is recorded before the lane goes.
+                await work
+                raise
+
+    async def _draw(self, item: Item) -> None:
+        job = self._queue.job(item.job_id)
+        try:
+            await self._settle(job, item)
+            self._queue.put_down(item)
+        except Exception:
+            # The store or the disk failed, not the drawing: nothing is recorded, so it is tried again.
+            log.exception("an outcome could not be stored, trying again", job=job.name, item=item.name)
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
+            self._queue.give_back(item)
+            return
+        self._changed(job)
+        if self._queue.idle(job.id) and not self._draining:
+            await self._end(job)
+
+    async def _settle(self, job: Job, item: Item) -> None:
+        """Draw one item and record what it came to."""
+        await self._jobs.move(job.id, to=JobState.RUNNING, only_from=[JobState.QUEUED])
+        try:
+            png, notes = await self._renderer.draw(
+                item.recipe,
+                owner=str(job.owner.id),
+                urgent=job.urgent,
+                should_stop=lambda: self._draining or self._queue.is_stopped(job.id),
+            )
+        except Interrupted:
+            return  # a cancelled item was settled by cancel(); a drained one waits for the next process
+        except CannotDraw as error:
+            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=str(error))
+            return
+        image = await self._images.put(png)
+        remark = " ".join(notes) or None
+        await self._jobs.settle(job.id, item.number, ItemState.DRAWN, image=image, remark=remark)
+
+    async def _end(self, job: Job) -> None:
+        progress = Progress.of(await self._jobs.items(job.id))
+        if not progress.complete:
+            return
+        running = [JobState.QUEUED, JobState.RUNNING]
+        if await self._jobs.move(job.id, to=progress.outcome(), only_from=running):
+            self._queue.remove(job.id)
+            self._changed(job)

@@ -1,0 +1,58 @@
+"""The log: one line an event on standard error, with every token masked."""
+
+import logging
+import re
+import sys
+
+import structlog
+
+INTERACTION_TOKEN = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.\-%:]{16,}")
+
+
+def configure_log(level: str, secret: str) -> None:
+    """Log from `level` on; `secret` (the bot's token) and interaction tokens never appear."""
+
+    def mask(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {key: _masked(value, secret) for key, value in event.items()}
+
+    def mask_line(_: object, __: str, line: str) -> str:
+        return str(_masked(line, secret))
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                ),
+                mask_line,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # Libraries speak up when something is wrong; their chatter is for DEBUG.
+    for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL"):
+        logging.getLogger(library).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+
+
+def _masked(value: object, secret: str) -> object:
+    if not isinstance(value, str):
+        return value
+    if secret:
+        value = value.replace(secret, "[token]")
+    return INTERACTION_TOKEN.sub(r"\1[token]", value)

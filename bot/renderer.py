@@ -1,0 +1,100 @@
+"""The Renderer port on the in-process engine: one GPU, one engine thread, the event loop never blocked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from bot.domain.errors import CannotDraw, Interrupted
+from pipeline.config import Config
+from pipeline.errors import BadRecipe, PipelineError, Stopped
+from pipeline.families import Card, card
+from sweeps.parameters import Value
+from sweeps.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pipeline.engine import Engine
+
+SLOTS = 12
+"""Eight images fill one UNet call; a few more are being decoded and encoded meanwhile."""
+
+
+class LocalRenderer:
+    """Draws in this process. The weights load in the background: `draw` waits for them, commands do not."""
+
+    def __init__(self, config: Config) -> None:
+        self.card: Card = card(config)
+        self._config = config
+        self._loading: asyncio.Task[Engine] | None = None
+
+    @property
+    def defaults(self) -> Mapping[str, Value]:
+        return self.card.defaults
+
+    @property
+    def slots(self) -> int:
+        return SLOTS
+
+    @property
+    def ready(self) -> bool:
+        """True once the weights are loaded."""
+        return bool(self._loading and self._loading.done() and not self._loading.exception())
+
+    @asynccontextmanager
+    async def drawing(self) -> AsyncIterator[None]:
+        """Load, draw while the context is open, then stop the engine's threads."""
+        self._loading = asyncio.create_task(asyncio.to_thread(self._open), name="load weights")
+        try:
+            yield
+        finally:
+            try:
+                engine = await self._loading
+            except PipelineError:
+                engine = None
+            if engine is not None:
+                await asyncio.to_thread(engine.close)
+
+    async def loaded(self) -> None:
+        """Returns when the weights are loaded. Raises BadWeights."""
+        assert self._loading is not None
+        await asyncio.shield(self._loading)
+
+    def step_seconds(self) -> tuple[float, float] | None:
+        """Seconds a step of one image takes, at p50 and p90; None before anything was drawn."""
+        if self._loading is None or not self.ready:
+            return None
+        pace = self._loading.result().pace()
+        return (pace.step_p50, pace.step_p90) if pace else None
+
+    def check(self, recipe: Recipe) -> None:
+        """Raises CannotDraw, a sentence, for what the family cannot draw; needs no weights."""
+        try:
+            self.card.check(recipe)
+        except BadRecipe as error:
+            raise CannotDraw(str(error)) from error
+
+    async def draw(
+        self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
+        await self.loaded()
+        assert self._loading is not None
+        engine = self._loading.result()
+        try:
+            drawing = await asyncio.wrap_future(
+                engine.draw(recipe, owner=owner, urgent=urgent, should_stop=should_stop)
+            )
+        except Stopped as error:
+            raise Interrupted from error
+        except PipelineError as error:
+            raise CannotDraw(str(error)) from error
+        return drawing.png, drawing.notes
+
+    def _open(self) -> "Engine":
+        # torch and diffusers take seconds to import, so the console is online before them.
+        from pipeline.engine import open_engine
+
+        engine = open_engine(self._config)
+        first = self.card.first_recipe()
+        engine.draw(first).result()  # the first picture measures the pace that quotes are made of
+        return engine

@@ -1,0 +1,1 @@
+"""The ports of `bot.domain.ports` on a database and a folder."""

@@ -1,0 +1,46 @@
+"""Finished pictures as files, addressed by content: `images/ab/abcd….png`."""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+
+class Images:
+    """The ImageStore port on a folder. A file appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, png: bytes) -> str:
+        """Store a picture; its SHA-256. Storing the same one again costs nothing."""
+        return await asyncio.to_thread(self._put, png)
+
+    async def get(self, image: str) -> bytes:
+        """The picture of that SHA-256. Raises FileNotFoundError."""
+        return await asyncio.to_thread(self.read, image)
+
+    def read(self, image: str) -> bytes:
+        """The same for code that already runs on a thread of its own."""
+        return self._path(image).read_bytes()
+
+    def _put(self, png: bytes) -> str:
+        image = hashlib.sha256(png).hexdigest()
+        path = self._path(image)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(png)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        return image
+
+    def _path(self, image: str) -> Path:
+        return self._folder / image[:2] / f"{image}.png"

@@ -1,0 +1,78 @@
+"""The announcer: posts results and edits cards by channel id, so that they outlive the interaction's 15 minutes."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import disnake
+import structlog
+from disnake.http import Route, to_multipart_with_attachments
+
+from bot.domain.errors import CannotDeliver
+from bot.domain.job import Item, Job, Progress
+from bot.ui.cards import card
+from bot.ui.words import code, short
+
+log = structlog.get_logger("atelier.announcer")
+
+TOO_MANY_REQUESTS = 429
+
+
+class Announcer:
+    """The Channel port on Discord."""
+
+    def __init__(self, client: disnake.Client, seconds_left: Callable[[Job, Progress], float | None]) -> None:
+        self._client = client
+        self._seconds_left = seconds_left
+
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
+        """Post pictures as plain attachments; the message's id."""
+        names = [name.removesuffix(".png").removeprefix(f"{job.name}-") for name, _ in files]
+        span = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        return await self._post(job, f"-# **{job.name}** · {code(span)}", files, nonce)
+
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
+        """Post the contact sheet and name the member who asked; the message's id."""
+        content = f"**{job.name}** is complete, <@{job.owner.id}>: the contact sheet."
+        return await self._post(job, content, [(f"{job.name}-sheet.png", sheet)], nonce)
+
+    async def show(self, job: Job, items: Sequence[Item], *, pausing: bool = False) -> None:
+        """Edit the job's card to what is true now."""
+        if job.place.card_id is None:
+            return
+        left = self._seconds_left(job, Progress.of(items))
+        embed, rows = card(job, items, seconds_left=left, pausing=pausing)
+        payload = {
+            "embeds": [embed.to_dict()],
+            "components": [row.to_component_dict() for row in rows],
+            "allowed_mentions": {"parse": []},
+        }
+        try:
+            await self._client.http.edit_message(job.place.channel_id, job.place.card_id, **payload)
+        except (disnake.NotFound, disnake.Forbidden) as error:
+            # Somebody deleted the card; the pictures are what matters.
+            log.info("a card is gone", job=job.name, reason=str(error))
+
+    async def _post(self, job: Job, content: str, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
+        """One message by the raw route: disnake lacks `enforce_nonce`, without which a retry posts twice."""
+        attachments = [disnake.File(io.BytesIO(data), name) for name, data in files]
+        payload: dict[str, Any] = {
+            "content": short(content, 2000),
+            "nonce": nonce,
+            "enforce_nonce": True,
+            "allowed_mentions": {"parse": []},
+        }
+        if job.place.card_id is not None:
+            payload["message_reference"] = {
+                "message_id": str(job.place.card_id),
+                "fail_if_not_exists": False,
+            }
+        route = Route("POST", "/channels/{channel_id}/messages", channel_id=job.place.channel_id)
+        form = to_multipart_with_attachments(payload, attachments)
+        try:
+            message = await self._client.http.request(route, form=form, files=attachments)
+        except disnake.HTTPException as error:
+            if 400 <= error.status < 500 and error.status != TOO_MANY_REQUESTS:
+                raise CannotDeliver(f"channel {job.place.channel_id} refused the message: {error}") from error
+            raise
+        return int(message["id"])

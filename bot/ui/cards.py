@@ -1,0 +1,119 @@
+"""Cards: the one message of a job that is edited from quote to end, and its buttons."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import disnake
+
+from bot.domain.job import Item, ItemState, Job, JobState, Progress
+from bot.ui.words import bar, code, count, duration, listing, plain, short
+
+BLUE, AMBER, GREEN, RED, GREY = 0x5B8DEF, 0xE0A33C, 0x4CAF7A, 0xD9575E, 0x80848E
+COLOURS = {
+    JobState.QUOTED: BLUE,
+    JobState.QUEUED: AMBER,
+    JobState.RUNNING: AMBER,
+    JobState.DONE: GREEN,
+    JobState.FAILED: RED,
+    JobState.CANCELLED: GREY,
+}
+MOST_AXES = 12
+MOST_REMARKS = 5
+
+Card = tuple[disnake.Embed, list[disnake.ui.ActionRow[disnake.ui.Button[None]]]]
+
+
+def card(job: Job, items: Sequence[Item], *, seconds_left: float | None = None, pausing: bool = False) -> Card:
+    """A job as it stands: an embed, and the buttons that make sense now."""
+    embed = disnake.Embed(
+        title=short(f"{job.name} · {plain(job.title)}", 250),
+        description=_story(job, Progress.of(items), seconds_left, pausing),
+        colour=COLOURS[job.state],
+    )
+    if job.kind == "sweep":
+        _add_axes(embed, job)
+    _add_remarks(embed, job, items)
+    embed.set_footer(text=_footer(job))
+    return embed, _buttons(job)
+
+
+def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bool) -> str:
+    quote = job.quote.summary if job.quote else count(progress.total, "image")
+    bars = f"{bar(progress.settled, progress.total)}  **{progress.settled}** of {progress.total}"
+    match job.state:
+        case JobState.QUOTED:
+            return f"**{quote}**\n{_time(job)}"
+        case _ if pausing:
+            return f"{bars}\nThe console is restarting; this goes on by itself when it is back."
+        case JobState.QUEUED:
+            return f"**{quote}**\nQueued." + (
+                f" About {duration(seconds_left)} until it is done." if seconds_left else ""
+            )
+        case JobState.RUNNING:
+            left = f" · about {duration(seconds_left)} left" if seconds_left else ""
+            return f"{bars}{left}\n{quote}"
+        case JobState.CANCELLED:
+            return f"Cancelled after {count(progress.drawn, 'image')} of {progress.total}."
+        case JobState.FAILED:
+            return "Nothing could be drawn."
+    spent = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
+    failed = f", {count(progress.failed, 'failure')}" if progress.failed else ""
+    return f"**{count(progress.drawn, 'image')}**{failed}{spent}\n{quote}"
+
+
+def _time(job: Job) -> str:
+    if job.quote is None or job.quote.seconds is None:
+        return "How long it takes is measured with the first images."
+    typical, slow = (duration(seconds) for seconds in job.quote.seconds)
+    return f"About {typical}" + (f", at most {slow} nine times in ten." if slow != typical else ".")
+
+
+def _add_axes(embed: disnake.Embed, job: Job) -> None:
+    for name, labels in job.layout.axes[:MOST_AXES]:
+        place = {job.layout.rows: " ↓ rows", job.layout.columns: " → columns"}.get(name, "")
+        values = [label if len(labels) > 1 or label else "—" for label in labels]
+        embed.add_field(f"{name}{place} ({len(labels)})", listing(values, 300) or "—", inline=True)
+    if len(job.layout.axes) > MOST_AXES:
+        names = ", ".join(code(name) for name, _ in job.layout.axes[MOST_AXES:])
+        embed.add_field("and", short(names, 300), inline=False)
+
+
+def _add_remarks(embed: disnake.Embed, job: Job, items: Sequence[Item]) -> None:
+    by_remark: dict[str, list[str]] = {note: [] for note in job.notes}
+    for item in items:
+        if item.remark:
+            by_remark.setdefault(item.remark, []).append(item.name)
+    if not by_remark:
+        return
+    lines = [
+        (f"{code(names[0])}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: " if names else "")
+        + plain(short(remark, 160))
+        for remark, names in list(by_remark.items())[:MOST_REMARKS]
+    ]
+    if len(by_remark) > MOST_REMARKS:
+        lines.append(f"… and {len(by_remark) - MOST_REMARKS} more")
+    failed = any(item.state is ItemState.FAILED for item in items)
+    embed.add_field("What went wrong" if failed else "Good to know", short("\n".join(lines), 1000), inline=False)
+
+
+def _footer(job: Job) -> str:
+    asked = f"asked by {job.owner.name}"
+    if job.state is JobState.QUOTED:
+        return f"{asked} · nothing is drawn before Run"
+    return f"{asked} · {job.state.value}"
+
+
+def _buttons(job: Job) -> list[disnake.ui.ActionRow[disnake.ui.Button[None]]]:
+    if job.state.ended:
+        return []
+    row: disnake.ui.ActionRow[disnake.ui.Button[None]] = disnake.ui.ActionRow()
+    if job.state is JobState.QUOTED:
+        total = job.quote.cells if job.quote else 0
+        row.add_button(
+            label=f"Run {count(total, 'image')}",
+            emoji="▶️",
+            style=disnake.ButtonStyle.success,
+            custom_id=f"run:{job.id}",
+        )
+    row.add_button(label="Cancel", emoji="✖️", style=disnake.ButtonStyle.secondary, custom_id=f"cancel:{job.id}")
+    return [row]

@@ -1,0 +1,72 @@
+"""Words for members: durations, counts, progress bars, and an error as a sentence."""
+
+import re
+from collections.abc import Sequence
+
+from bot.domain.errors import Refusal
+from sweeps.errors import SweepError
+
+MARKDOWN = re.compile(r"([\\*_~`|>\[\]#@<:])")
+
+
+def plain(text: str) -> str:
+    """A member's own text, with nothing in it that Discord would format or mention."""
+    return MARKDOWN.sub(r"\\\1", text)
+
+
+def code(text: str) -> str:
+    """A value set apart in code type."""
+    return "`" + text.replace("`", "'").replace("\n", " ") + "`"
+
+
+def short(text: str, most: int) -> str:
+    """The text, cut with an ellipsis when it is longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def count(number: int, noun: str) -> str:
+    """1 image, 12 images."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """A time a person can use: 4 s, 1 min 20 s, 2 h 5 min."""
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60} s" if whole < 600 and whole % 60 else "")
+    return f"{whole // 3600} h" + (f" {whole % 3600 // 60} min" if whole % 3600 >= 60 else "")
+
+
+def bar(done: int, total: int, width: int = 16) -> str:
+    """A progress bar of text."""
+    filled = width * done // total if total else width
+    return "▰" * filled + "▱" * (width - filled)
+
+
+def listing(values: Sequence[str], most: int) -> str:
+    """Values in code type, as many as fit into `most` characters, and how many more there are."""
+    shown: list[str] = []
+    for number, value in enumerate(values):
+        rest = f" … and {len(values) - number} more"
+        piece = code(short(value, 60))
+        if len(" ".join([*shown, piece])) + len(rest) > most:
+            return " ".join(shown) + rest
+        shown.append(piece)
+    return " ".join(shown)
+
+
+def sentence(error: BaseException) -> str | None:
+    """What to tell a member about an error they can do something about; None for a fault of ours."""
+    match error:
+        case SweepError():
+            problems = [str(problem) for problem in error.problems]
+            if len(problems) == 1:
+                return plain(short(problems[0], 1500))
+            shown = [f"- {plain(short(problem, 300))}" for problem in problems[:10]]
+            more = [f"… and {len(problems) - 10} more."] if len(problems) > 10 else []
+            return short("\n".join([f"{len(problems)} things to mend:", *shown, *more]), 1900)
+        case Refusal():
+            return short(str(error), 1900)
+    return None

@@ -107,9 +107,7 @@ def _show_interaction(interaction: dict[str, Any]) -> dict[str, Any]:
     return {"interaction_metadata": metadata, "interaction": named}
 
 
-def _show_embed(
-    embed: dict[str, Any], files: dict[str, Attachment], cdn: Cdn, embedded: set[str]
-) -> dict[str, Any]:
+def _show_embed(embed: dict[str, Any], files: dict[str, Attachment], cdn: Cdn, embedded: set[str]) -> dict[str, Any]:
     """An embed as Discord keeps it: typed, without nulls, its `attachment://` pictures on the CDN."""
     shown: dict[str, Any] = {"type": "rich"}
     for name, value in embed.items():
@@ -129,6 +127,16 @@ def _show_embed(
     return shown
 
 
+def _without_nulls(thing: dict[str, Any]) -> dict[str, Any]:
+    """A component without what was left open, in its emoji and its options too."""
+    kept = {name: value for name, value in thing.items() if value is not None}
+    if "emoji" in kept:
+        kept["emoji"] = _without_nulls(kept["emoji"])
+    if "options" in kept:
+        kept["options"] = [_without_nulls(option) for option in kept["options"]]
+    return kept
+
+
 class _Numbered:
     """Components as Discord keeps them: each with an id, defaults filled in, files on the CDN."""
 
@@ -142,7 +150,7 @@ class _Numbered:
 
     def _show(self, component: dict[str, Any]) -> dict[str, Any]:
         self._next += 1
-        shown = {name: value for name, value in component.items() if value is not None} | {"id": self._next}
+        shown = _without_nulls(component) | {"id": self._next}
         kind = shown["type"]
         if kind == 3:
             shown = {"min_values": 1, "max_values": 1} | shown

@@ -135,7 +135,12 @@ class Sandbox:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls)
-        await site.start()
+        try:
+            await site.start()
+        except OSError:  # the port is taken
+            await self._runner.cleanup()
+            self._archive.close()
+            raise
         assert site._server is not None
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         self.cdn.base = self._cdn_url or self.url

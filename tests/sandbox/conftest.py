@@ -1,6 +1,48 @@
-"""A sandbox, and a small real disnake bot that talks to it over sockets."""
+"""A sandbox on a free port, strict to the end, and a plain HTTP client for what no library would send."""
 
-import os
-from pathlib import Path
+from collections.abc import AsyncIterator
+from typing import Any
 
-SPECIFICATION = Path(os.environ.get("DISCORD_SPEC_DIR", Path(__file__).parents[2] / "../shared/discord"))
+import aiohttp
+import pytest
+
+from bot.sandbox import Sandbox
+from tests.sandbox.strict import checked, opened
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many bodies were held against Discord's schemas."""
+    counts = ", ".join(f"{count} {direction}" for direction, count in sorted(checked.items()))
+    terminalreporter.write_line(f"sandbox: checked against Discord's schemas: {counts or 'nothing'}")
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with opened() as sandbox:
+        yield sandbox
+
+
+class Raw:
+    """Requests as a library would not make them."""
+
+    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self.sandbox = sandbox
+        self.session = session
+
+    async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        """One request with the application's token: (status, JSON)."""
+        if body is not None:
+            more["json"] = body
+        async with self.session.request(method, self.sandbox.api_url + path, **more) as response:
+            is_json = response.content_type == "application/json"
+            return response.status, await response.json() if is_json else await response.text()
+
+
+@pytest.fixture
+async def raw(sandbox: Sandbox) -> AsyncIterator[Raw]:
+    headers = {
+        "Authorization": f"Bot {sandbox.token}",
+        "User-Agent": "DiscordBot (https://example.org, 1.0)",
+    }
+    async with aiohttp.ClientSession(headers=headers) as session:
+        yield Raw(sandbox, session)

@@ -68,9 +68,7 @@ async def _form(request: web.Request) -> tuple[Any, list[Upload]]:
         elif name.startswith("files[") and name.endswith("]") and name[6:-1].isdigit():
             if len(content) > FILE_LIMIT:
                 raise _too_large()
-            uploads.append(
-                Upload(int(name[6:-1]), part.filename or "file", content, part.headers.get("Content-Type"))
-            )
+            uploads.append(Upload(int(name[6:-1]), part.filename or "file", content, part.headers.get("Content-Type")))
         else:
             raise Refusal(400, 50035, f'The form has a field "{name}" Discord does not know.', fault=True)
     return ({} if body is None else body), uploads

@@ -58,9 +58,7 @@ class Cdn:
         self._archive.keep_file(id, content)
         kind = mimetypes.guess_type(filename)[0] or content_type
         width, height = _size_of_image(content) if (kind or "").startswith("image/") else (None, None)
-        return Attachment(
-            id, channel, filename, len(content), kind, description, width, height, ephemeral=ephemeral
-        )
+        return Attachment(id, channel, filename, len(content), kind, description, width, height, ephemeral=ephemeral)
 
     def url(self, attachment: Attachment) -> str:
         """A fresh signed address, good for a day."""
@@ -68,9 +66,7 @@ class Cdn:
         path = f"/{folder}/{attachment.channel}/{attachment.id}/{attachment.filename}"
         issued = int(time.time())
         ends = issued + LIFETIME_S
-        return (
-            f"{self.base}{path}?ex={ends:x}&is={issued:x}&hm={self._sign(path, f'{ends:x}', f'{issued:x}')}"
-        )
+        return f"{self.base}{path}?ex={ends:x}&is={issued:x}&hm={self._sign(path, f'{ends:x}', f'{issued:x}')}"
 
     def fetch(self, path: str, ends: str, issued: str, signature: str) -> bytes:
         """The bytes behind a signed address; Refusal 403 when it is forged, 404 when it has expired."""

@@ -50,13 +50,9 @@ class _Check:
         for number, component in enumerate(self._form.items(path, components, MOST_IN_ALL if v2 else 5)):
             self._one((*path, number), component, allowed)
         if v2 and self._count > MOST_IN_ALL:
-            self._form.wrong(
-                path, "COMPONENT_MAX_TOTAL_COMPONENTS", f"Must be {MOST_IN_ALL} or fewer in total."
-            )
+            self._form.wrong(path, "COMPONENT_MAX_TOTAL_COMPONENTS", f"Must be {MOST_IN_ALL} or fewer in total.")
         if self._characters > MOST_TEXT:
-            self._form.wrong(
-                path, "COMPONENT_MAX_TEXT", f"Text must be {MOST_TEXT} or fewer characters in total."
-            )
+            self._form.wrong(path, "COMPONENT_MAX_TEXT", f"Text must be {MOST_TEXT} or fewer characters in total.")
 
     def _one(self, path: Path, value: Any, allowed: tuple[int, ...]) -> int | None:
         """Check one component; its type, or None when it is none that may stand here."""
@@ -83,9 +79,7 @@ class _Check:
     def _row(self, path: Path, row: dict[str, Any]) -> None:
         inside = (*path, "components")
         children = self._form.items(inside, row.get("components"), 5, 1)
-        kinds = [
-            self._one((*inside, number), child, (BUTTON, *SELECTS)) for number, child in enumerate(children)
-        ]
+        kinds = [self._one((*inside, number), child, (BUTTON, *SELECTS)) for number, child in enumerate(children)]
         if len(kinds) > 1 and any(kind in SELECTS for kind in kinds):
             self._form.wrong(inside, "COMPONENT_LAYOUT_WIDTH_EXCEEDED", "A select fills its row alone.")
 
@@ -98,9 +92,7 @@ class _Check:
         if style == LINK:
             form.text((*path, "url"), button.get("url"), 512, 1)
             if button.get("custom_id"):
-                form.wrong(
-                    path, "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", "A link has no custom id."
-                )
+                form.wrong(path, "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE", "A link has no custom id.")
         elif style is not None and style != 6:
             self._custom_id(path, button)
             if button.get("url"):
@@ -127,18 +119,14 @@ class _Check:
             form.text((*here, "description"), option.get("description"), 100)
             value = form.text((*here, "value"), option.get("value"), 100, 1)
             if value in seen:
-                form.wrong(
-                    (*here, "value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", f"{value} is there twice."
-                )
+                form.wrong((*here, "value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", f"{value} is there twice.")
             seen.add(value)
 
     def _custom_id(self, path: Path, component: dict[str, Any]) -> None:
         here = (*path, "custom_id")
         custom_id = self._form.text(here, component.get("custom_id"), 100, 1)
         if custom_id in self._custom_ids:
-            self._form.wrong(
-                here, "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
-            )
+            self._form.wrong(here, "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated")
         if custom_id:
             self._custom_ids.add(custom_id)
 
@@ -182,7 +170,5 @@ class _Check:
     def _media(self, path: Path, value: Any) -> str:
         url = self._form.text((*path, "url"), self._form.thing(path, value).get("url"), 2048, 1)
         if url and not url.startswith(("attachment://", "https://", "http://")):
-            self._form.wrong(
-                (*path, "url"), "URL_TYPE_INVALID_SCHEME", f'Scheme of "{url:.40}" is not accepted.'
-            )
+            self._form.wrong((*path, "url"), "URL_TYPE_INVALID_SCHEME", f'Scheme of "{url:.40}" is not accepted.')
         return url

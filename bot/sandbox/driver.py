@@ -66,15 +66,11 @@ class Acts:
         data = self._data(command, opts.nest(way, opts.fill(options, plain, focused=focused)))
         return self._interactions.command(member, channel, path, data, autocomplete=True)
 
-    def use(
-        self, member: Profile, message: Message, custom_id: str, values: Sequence[str] | None
-    ) -> Interaction:
+    def use(self, member: Profile, message: Message, custom_id: str, values: Sequence[str] | None) -> Interaction:
         """Press a button, or choose `values` from a select."""
         if not message.seen_by(member.id):
             raise Rejected("This message is not there for you.")
-        component = next(
-            (each for each in walk(message.components) if each.get("custom_id") == custom_id), None
-        )
+        component = next((each for each in walk(message.components) if each.get("custom_id") == custom_id), None)
         if component is None:
             raise Rejected("This message has no such button any more.")
         if component.get("disabled"):

@@ -46,9 +46,7 @@ class Faults:
         via: bool = True,
     ) -> None:
         """429 on a route, or `everywhere` (global); without `via` it looks like the wall before Discord."""
-        self._faults.append(
-            _Fault("429", route, times, seconds=retry_after_s, everywhere=everywhere, via=via)
-        )
+        self._faults.append(_Fault("429", route, times, seconds=retry_after_s, everywhere=everywhere, via=via))
 
     def accepted_then_502(self, route: str = MESSAGE_POSTS, *, times: int = 1) -> None:
         """The request is carried out, and then answered 502."""

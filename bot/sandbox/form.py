@@ -62,11 +62,7 @@ class Form:
         """A whole number, or its digits, from `least` to `most`."""
         if value is None:
             return default
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | str)
-            or not str(value).lstrip("-").isdigit()
-        ):
+        if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).lstrip("-").isdigit():
             self.wrong(path, "NUMBER_TYPE_COERCE", f'Value "{value!r:.60}" is not int.')
             return default
         if not least <= int(value) <= most:

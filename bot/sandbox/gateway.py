@@ -127,7 +127,7 @@ class Gateway:
     @property
     def connected(self) -> bool:
         """Whether the application is online."""
-        return any(socket.session is not None for socket in self.sockets)
+        return any(session.socket is not None for session in self.sessions.values())
 
     def dispatch(self, event: str, data: Any) -> None:
         """Tell every session that may hear of it; one without a socket hears of it when it resumes."""

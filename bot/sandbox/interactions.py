@@ -24,9 +24,7 @@ class NoAnswer(TimeoutError):
 class Interaction:
     """One act of a member and what the application answers to it."""
 
-    def __init__(
-        self, world: World, cdn: Cdn, kind: int, member: Profile, channel: str, command: str
-    ) -> None:
+    def __init__(self, world: World, cdn: Cdn, kind: int, member: Profile, channel: str, command: str) -> None:
         self.id = world.snowflakes.next()
         self.token = secrets.token_urlsafe(48)
         self.kind = kind
@@ -128,9 +126,7 @@ class Interactions:
 
     def component(self, member: Profile, message: Message, data: dict[str, Any]) -> Interaction:
         """A member used a button or a select of a message."""
-        interaction = Interaction(
-            self._world, self._cdn, COMPONENT, member, message.channel, data["custom_id"]
-        )
+        interaction = Interaction(self._world, self._cdn, COMPONENT, member, message.channel, data["custom_id"])
         interaction.source = message
         return self._open(interaction, data)
 
@@ -289,9 +285,7 @@ class Interactions:
                 return self._world.message(id)
         raise unknown("Message", 10008)
 
-    def edit(
-        self, interaction: Interaction, message: Message, body: dict[str, Any], uploads: list[Upload]
-    ) -> Message:
+    def edit(self, interaction: Interaction, message: Message, body: dict[str, Any], uploads: list[Upload]) -> Message:
         """Rewrite an answer."""
         self._desk.edit(message, body, uploads)
         if message is interaction.original:

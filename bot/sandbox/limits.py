@@ -24,9 +24,7 @@ def check_body(route: str, body: Any, uploads: list[Upload]) -> None:
         form.close()
 
 
-def message(
-    form: Form, path: Path, body: dict[str, Any], uploads: list[Upload], *, ephemeral: bool = False
-) -> None:
+def message(form: Form, path: Path, body: dict[str, Any], uploads: list[Upload], *, ephemeral: bool = False) -> None:
     """A message as it is posted or edited; only an interaction's answer may be ephemeral."""
     form.text((*path, "content"), body.get("content"), 2000)
     flags = form.number((*path, "flags"), body.get("flags"), 0, (1 << 31) - 1)
@@ -100,9 +98,7 @@ def _mentions(form: Form, path: Path, value: Any) -> None:
     for kind in ("users", "roles"):
         ids = form.items((*path, kind), mentions.get(kind), 100)
         if ids and kind in parse:
-            form.wrong(
-                (*path, "parse"), "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", f'"{kind}" is named twice.'
-            )
+            form.wrong((*path, "parse"), "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", f'"{kind}" is named twice.')
 
 
 def _post(form: Form, body: dict[str, Any], uploads: list[Upload]) -> None:

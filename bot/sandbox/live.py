@@ -169,9 +169,7 @@ class Live:
         if focused is None:
             raise Rejected("No option is being typed.")
         values = {each["name"]: each["value"] for each in options if each["type"] != ATTACHMENT}
-        interaction = self._acts.complete(
-            self._member(payload["member"]), payload["channel"], path, focused, values
-        )
+        interaction = self._acts.complete(self._member(payload["member"]), payload["channel"], path, focused, values)
         await interaction.first.wait()
         if interaction.failed:
             raise Rejected("Loading options failed.")

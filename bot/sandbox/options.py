@@ -73,9 +73,7 @@ def _value(option: dict[str, Any], value: Any) -> Any:
     if choices and not option.get("autocomplete"):
         chosen = [each["value"] for each in choices if clean in (each["value"], each["name"])]
         if not chosen:
-            raise Rejected(
-                f"{option['name']}: choose one of {', '.join(str(each['name']) for each in choices)}."
-            )
+            raise Rejected(f"{option['name']}: choose one of {', '.join(str(each['name']) for each in choices)}.")
         return chosen[0]
     return clean
 
@@ -85,9 +83,7 @@ def _text(option: dict[str, Any], value: Any) -> str:
     if len(text) < option.get("min_length", 0):
         raise Rejected(f"{option['name']}: at least {option['min_length']} characters, {len(text)} given.")
     if len(text) > option.get("max_length", 6000):
-        raise Rejected(
-            f"{option['name']}: at most {option.get('max_length', 6000)} characters, {len(text)} given."
-        )
+        raise Rejected(f"{option['name']}: at most {option.get('max_length', 6000)} characters, {len(text)} given.")
     return text
 
 

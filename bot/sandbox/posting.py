@@ -121,8 +121,6 @@ def _check_v2(form: Form, message: Message, names: set[str]) -> None:
         if url.startswith("attachment://")
     }
     for name in sorted(shown - names):
-        form.wrong(
-            ("components",), "REFERENCED_ATTACHMENT_NOT_FOUND", f'The attachment "{name}" was not found.'
-        )
+        form.wrong(("components",), "REFERENCED_ATTACHMENT_NOT_FOUND", f'The attachment "{name}" was not found.')
     for name in sorted(names - shown):
         form.wrong(("attachments",), "UNREFERENCED_ATTACHMENT", f'No component shows the file "{name}".')

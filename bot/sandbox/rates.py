@@ -31,9 +31,7 @@ class _Bucket:
 class Rates:
     """Counts requests; `buckets` gives (requests, seconds) by "METHOD /path"."""
 
-    def __init__(
-        self, buckets: Mapping[str, tuple[int, float]] = BUCKETS, per_second: int = GLOBAL_PER_S
-    ) -> None:
+    def __init__(self, buckets: Mapping[str, tuple[int, float]] = BUCKETS, per_second: int = GLOBAL_PER_S) -> None:
         self._limits = buckets
         self._per_second = per_second
         self._buckets: dict[tuple[str, ...], _Bucket] = {}
@@ -78,9 +76,6 @@ class Rates:
             self._invalid.popleft()
         if len(self._invalid) >= INVALID_PER_10_MIN:
             raise Refusal(429, 0, "Too many invalid requests: this address is banned.", fault=True)
-
-    def __len__(self) -> int:
-        return len(self._buckets)
 
 
 def _limited(wait_s: float, *, everywhere: bool, headers: dict[str, str]) -> Refusal:

@@ -33,9 +33,7 @@ def check(bodies: Any) -> None:
             _named(form, (number,), command)
             _options(form, (number, "options"), command.get("options"), (GROUP, SUBCOMMAND))
             if _characters(command) > CHARACTERS:
-                form.wrong(
-                    (number,), "APPLICATION_COMMAND_TOO_LARGE", f"Command exceeds maximum size ({CHARACTERS})"
-                )
+                form.wrong((number,), "APPLICATION_COMMAND_TOO_LARGE", f"Command exceeds maximum size ({CHARACTERS})")
     form.close()
 
 
@@ -115,9 +113,7 @@ def register(
 ) -> list[dict[str, Any]]:
     """Overwrite a scope's commands; a known name keeps its id, a changed command gets a new version."""
     known = {(command["name"], command["type"]): command for command in previous}
-    return [
-        _stored(body, known.get((body["name"], body.get("type") or 1)), guild, snowflakes) for body in bodies
-    ]
+    return [_stored(body, known.get((body["name"], body.get("type") or 1)), guild, snowflakes) for body in bodies]
 
 
 def _stored(

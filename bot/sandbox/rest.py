@@ -98,8 +98,7 @@ class Rest:
             ("DELETE", "/channels/{channel_id}/thread-members/@me", self._thread_member),
         ]
         served = [
-            web.route(method, prefix + path, self._serve(method, path, handler))
-            for method, path, handler in table
+            web.route(method, prefix + path, self._serve(method, path, handler)) for method, path, handler in table
         ]
         return [*served, web.route("*", prefix + "/{path:.*}", self._no_route)]
 
@@ -147,9 +146,7 @@ class Rest:
     def _admit(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bot {self._token}":
             raise Refusal(401, 0, "401: Unauthorized")
-        if not re.match(
-            r"DiscordBot \(\S+, ?\S+\)|DiscordBot \(\S+ \S+\)", request.headers.get("User-Agent", "")
-        ):
+        if not re.match(r"DiscordBot \(\S+, ?\S+\)|DiscordBot \(\S+ \S+\)", request.headers.get("User-Agent", "")):
             raise Refusal(403, 40333, "internal network error", fault=True)
 
     def _check(self, method: str, path: str, call: Call) -> None:

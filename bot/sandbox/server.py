@@ -98,7 +98,7 @@ class Sandbox:
             self.gateway,
             self.specification,
             self.faults,
-            rates or Rates(),
+            Rates() if rates is None else rates,
             token=token,
             violation=self._violation,
             publish=self._publish,
@@ -230,9 +230,7 @@ class Sandbox:
             await asyncio.sleep(self.faults.cdn_delay_s)
         query = request.query
         try:
-            content = self.cdn.fetch(
-                request.path, query.get("ex", ""), query.get("is", ""), query.get("hm", "")
-            )
+            content = self.cdn.fetch(request.path, query.get("ex", ""), query.get("is", ""), query.get("hm", ""))
         except Refusal as refusal:
             return web.Response(status=refusal.status, text=refusal.message)
         return web.Response(body=content, content_type=content_type(request.path))

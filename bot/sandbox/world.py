@@ -152,7 +152,7 @@ class World:
         """Open a thread."""
         self.channels[thread["id"]] = thread
         self._archive.keep("thread", thread["id"], thread)
-        self._tell("THREAD_CREATE", thread)
+        self._tell("THREAD_CREATE", thread | {"newly_created": True})
         return thread
 
     def channel_changed(self, channel: dict[str, Any]) -> None:
@@ -181,9 +181,7 @@ def roles() -> list[dict[str, Any]]:
             "icon": None,
             "unicode_emoji": None,
         }
-        for position, (id, name, permissions, color) in enumerate(
-            (*named, (ARTISTS, "artists", ORDINARY, 0x3BA55D))
-        )
+        for position, (id, name, permissions, color) in enumerate((*named, (ARTISTS, "artists", ORDINARY, 0x3BA55D)))
     ]
 
 

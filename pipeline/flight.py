@@ -1,4 +1,4 @@
-"""One picture on its way, and everybody who waits for it: equal keys in flight are drawn once."""
+"""One picture on its way and everybody who waits for it: what several people ask for is drawn once."""
 
 import logging
 import time
@@ -7,19 +7,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import torch
-from sweeps.recipe import Recipe
 
+from pipeline.errors import PipelineError
 from pipeline.trajectory import Trajectory
+from sweeps.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A finished picture: PNG bytes with the recipe inside.
+    """A finished picture as a PNG with the recipe inside.
 
-    `seconds` is its own wall time from admission to finish; `repeated` says that it was not drawn for this asker
-    (it came from the memo, or from a flight that another asker had begun); `notes` are sentences for the person.
+    `seconds` is its own wall time from admission to finish. `repeated` says that it was not drawn for this asker:
+    it came from the memo, or from the flight of somebody who asked before. `notes` are sentences for the person.
     """
 
     png: bytes
@@ -41,55 +42,70 @@ class Asker:
     on_step: Callable[[int, int], None]
     future: "Future[Drawing]" = field(default_factory=Future)
 
-    def lost_interest(self) -> bool:
-        """Whether the picture is no longer wanted. A broken `should_stop` counts as yes, and is logged."""
+    def left(self) -> bool:
+        """Whether the picture is no longer wanted; a `should_stop` that fails counts as yes, and is logged."""
         try:
             return self.future.cancelled() or self.should_stop()
         except Exception:
             logger.exception("should_stop failed; the picture is stopped")
             return True
 
+    def watch(self, done: int, steps: int) -> None:
+        """Tell how far the picture is; an `on_step` that fails is logged and stops nothing."""
+        try:
+            self.on_step(done, steps)
+        except Exception:
+            logger.exception("on_step failed; the picture goes on")
+
     def resolve(self, drawing: Drawing) -> None:
+        """Hand over the picture, unless the future was cancelled meanwhile."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_result(drawing)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: PipelineError) -> None:
+        """Hand over the failure, unless the future was cancelled meanwhile."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
 
 @dataclass(eq=False)
 class Flight:
-    """A key being drawn. It lives as long as one asker wants it, whoever came first."""
+    """A key being drawn. It goes on as long as one asker wants it, whoever came first.
+
+    `area` is its share of a UNet call in latent pixels. `turn` counts up each time it gets one.
+    """
 
     key: str
-    askers: list[Asker]
+    recipe: Recipe
+    area: int
     arrival: int
-    trajectory: Trajectory | None = None
-    admitted: float = 0.0
-    turn: int = 0
+    askers: list[Asker]
+    trajectory: Trajectory = field(init=False, repr=False)
     notes: tuple[str, ...] = ()
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.askers[0].recipe
+    turn: int = 0
+    admitted: float = 0.0
 
     @property
     def owner(self) -> str:
-        return self.askers[0].owner
+        """Who pays for its place among others: the first who still waits."""
+        return self.askers[0].owner if self.askers else ""
 
     @property
     def urgent(self) -> bool:
+        """Whether anybody waits for it impatiently."""
         return any(asker.urgent for asker in self.askers)
 
-    def start(self, trajectory: Trajectory, notes: tuple[str, ...]) -> None:
+    @property
+    def fresh(self) -> bool:
+        """Whether it has not taken a step yet."""
+        return self.trajectory.done_steps == 0
+
+    def begin(self, trajectory: Trajectory, notes: tuple[str, ...]) -> None:
+        """Admit it: from now on it has a trajectory."""
         self.trajectory, self.notes, self.admitted = trajectory, notes, time.perf_counter()
 
     def advance(self, noise: torch.Tensor) -> None:
-        """Take one step and tell those who watch."""
+        """Take one step along the predicted noise, and tell those who watch."""
         self.trajectory.advance(noise)
-        for asker in list(self.askers):
-            try:
-                asker.on_step(self.trajectory.done_steps, self.trajectory.steps)
-            except Exception:
-                logger.exception("on_step failed; the picture goes on")
+        for asker in tuple(self.askers):
+            asker.watch(self.trajectory.done_steps, self.trajectory.steps)

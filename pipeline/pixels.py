@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from sweeps.errors import SweepError
-from sweeps.recipe import Recipe
 
 from pipeline.errors import BadRecipe
+from sweeps.errors import SweepError
+from sweeps.recipe import Recipe
 
 try:
     import fpng_py

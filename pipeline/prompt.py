@@ -48,9 +48,7 @@ def encode(modules: Modules, prompt: str, negative_prompt: str) -> Conditioning:
 
 def _truncation(tokenizer: object, name: str, text: str) -> str:
     """A sentence that names the words the encoders never see, or "" when they see all."""
-    offsets = tokenizer(
-        text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    ).offset_mapping  # type: ignore[operator]
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False).offset_mapping  # type: ignore[operator]
     room = tokenizer.model_max_length - 2  # type: ignore[attr-defined]  # the start and end tokens
     if len(offsets) <= room:
         return ""

@@ -1,6 +1,8 @@
 """Noise schedules and samplers: which sigmas a picture walks, and the diffusers scheduler that walks them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -9,12 +11,11 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
-    SchedulerMixin,
     UniPCMultistepScheduler,
 )
-from sweeps.parameters import SAMPLER_SCHEDULES
 
 from pipeline.errors import BadRecipe
+from sweeps.parameters import SAMPLER_SCHEDULES
 
 AYS_SIGMAS = (
     14.6146412293, 6.3184485287, 3.7681790315, 2.1811480769, 1.3405244945, 0.8620721141,
@@ -23,21 +24,32 @@ AYS_SIGMAS = (
 """The schedule published for SDXL (Sabour, Fidler and Kreis, "Align Your Steps", 2024)."""
 
 
+class Scheduler(Protocol):
+    """What the engine uses of a diffusers scheduler, one instance a picture."""
+
+    timesteps: torch.Tensor
+    init_noise_sigma: float
+
+    def scale_model_input(self, sample: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        """The latent as the UNet wants it at that timestep."""
+
+    def step(self, model_output: torch.Tensor, timestep: torch.Tensor, sample: torch.Tensor, **extras: Any) -> Any:
+        """The latent after that timestep, as `.prev_sample`."""
+
+
 @dataclass(frozen=True)
 class Sampler:
     """A diffusers scheduler class, the options that make it this sampler, and whether its steps draw noise."""
 
-    scheduler: type[SchedulerMixin]
-    options: dict[str, object] = field(default_factory=dict)
+    scheduler: Any
+    options: Mapping[str, object] = field(default_factory=dict)
     draws_noise: bool = False
 
 
 SAMPLERS = {
     "euler": Sampler(EulerDiscreteScheduler),
     "dpmpp_2m": Sampler(DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
-    "dpmpp_2m_sde": Sampler(
-        DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}, draws_noise=True
-    ),
+    "dpmpp_2m_sde": Sampler(DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}, draws_noise=True),
     "unipc": Sampler(UniPCMultistepScheduler),
     "euler_a": Sampler(EulerAncestralDiscreteScheduler, draws_noise=True),
     "ddim": Sampler(DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}),
@@ -56,13 +68,13 @@ def ays_sigmas(steps: int) -> np.ndarray:
     return sigmas
 
 
-def ays_timesteps(scheduler: SchedulerMixin, steps: int) -> np.ndarray:
+def ays_timesteps(scheduler: Any, steps: int) -> np.ndarray:
     """The timesteps [steps] of `ays_sigmas`, as floats (rounded ones repeat from 100 steps on)."""
     training = np.sqrt((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).numpy()
     return np.interp(np.log(ays_sigmas(steps)[:-1]), np.log(training), np.arange(len(training)))
 
 
-def build(config: dict[str, object], sampler: str, schedule: str, steps: int) -> SchedulerMixin:
+def build(config: Mapping[str, Any], sampler: str, schedule: str, steps: int) -> Scheduler:
     """A scheduler ready to step: `timesteps` [steps] set, starting at index 0.
 
     `config` is the family's scheduler config. Raises BadRecipe for a pair of sampler and schedule that does not exist.
@@ -80,7 +92,7 @@ def build(config: dict[str, object], sampler: str, schedule: str, steps: int) ->
     options = dict(kind.options)
     if schedule == "karras":
         options["use_karras_sigmas"] = True
-    scheduler = kind.scheduler.from_config(config, **options)
+    scheduler = kind.scheduler.from_config(dict(config), **options)
     scheduler.set_timesteps(steps)
     if schedule == "ays":
         # Only Euler takes sigmas; DPM++ takes timesteps, but truncates them. What it walks are these two tensors.

@@ -1,9 +1,9 @@
 """One latent walking its timesteps."""
 
 import torch
-from diffusers import SchedulerMixin
 
 from pipeline.prompt import Conditioning
+from pipeline.schedule import Scheduler
 
 
 class Trajectory:
@@ -16,7 +16,7 @@ class Trajectory:
     def __init__(
         self,
         latents: torch.Tensor,
-        scheduler: SchedulerMixin,
+        scheduler: Scheduler,
         conditioning: Conditioning,
         time_ids: torch.Tensor,
         guidance: float,
@@ -52,7 +52,5 @@ class Trajectory:
 
     def advance(self, noise: torch.Tensor) -> None:
         """Take one step along the predicted noise [1, 4, h, w]."""
-        self.latents = self.scheduler.step(
-            noise.float(), self.timestep, self.latents, **self._extras
-        ).prev_sample
+        self.latents = self.scheduler.step(noise.float(), self.timestep, self.latents, **self._extras).prev_sample
         self.done_steps += 1

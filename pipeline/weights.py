@@ -1,30 +1,24 @@
 """A family's weights on disk to modules ready to draw: the one loader of every family.
 
-The layout is diffusers' own: `unet/ vae/ text_encoder/ text_encoder_2/ tokenizer/ tokenizer_2/ scheduler/`, each
-network as safetensors beside its `config.json`. A single file in the original SDXL layout is read through the same
-steps, its configs taken from a folder. Networks are built without memory and given their tensors one by one.
+Networks are built from their configs without memory and then given their tensors, so that loading never holds
+more than the weights themselves. Nothing is ever fetched.
 """
 
-import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import init_empty_weights
+from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from pipeline.config import Config
 from pipeline.errors import BadWeights
 from pipeline.families import Card, family
-
-logger = logging.getLogger(__name__)
-
-Tensors = Mapping[str, torch.Tensor]
+from pipeline.layouts import Folder, SingleFile, read_json
 
 
 @dataclass(frozen=True)
@@ -38,9 +32,9 @@ class Modules:
     tokenizer_2: CLIPTokenizer
     text_encoder: CLIPTextModel
     text_encoder_2: CLIPTextModelWithProjection
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    scheduler: Mapping[str, object]
+    unet: Any  # UNet2DConditionModel and AutoencoderKL, whose attributes diffusers does not declare
+    vae: Any
+    scheduler: Mapping[str, Any]
 
     @property
     def latent_scale(self) -> int:
@@ -49,14 +43,79 @@ class Modules:
 
 
 def load(config: Config) -> Modules:
-    """The modules of the configured family. Raises BadWeights, a sentence, for anything missing or damaged."""
+    """The modules of the configured family. BadWeights, a sentence, for anything missing or damaged."""
     device = choose_device(config.device)
     dtype = choose_dtype(config.dtype, device)
-    source = family(config)
-    path = source.prepare(config)
-    if path.is_dir():
-        return load_folder(path, source.CARD, device, dtype)
-    raise BadWeights("single files come next")
+    chosen = family(config)
+    return load_layout(chosen.prepare(config), chosen.CARD, device, dtype)
+
+
+def load_layout(layout: Folder | SingleFile, card: Card, device: torch.device, dtype: torch.dtype) -> Modules:
+    """The modules of weights in either layout, in `dtype` on `device`."""
+    configs = layout.configs
+    with init_empty_weights():
+        unet: Any = UNet2DConditionModel.from_config(read_json(configs / "unet" / "config.json"))
+        vae: Any = AutoencoderKL.from_config(read_json(configs / "vae" / "config.json"))
+        text_encoder = CLIPTextModel(text_config(configs / "text_encoder"))
+        text_encoder_2 = CLIPTextModelWithProjection(text_config(configs / "text_encoder_2"))
+
+    def filled(name: str, module: nn.Module, wanted: torch.dtype) -> Any:
+        fill(module, layout.tensors(name, module, device, wanted), layout.where(name))
+        return module.to(device).eval().requires_grad_(False)
+
+    return Modules(
+        card=card,
+        device=device,
+        dtype=dtype,
+        tokenizer=read_tokenizer(layout.tokenizers / "tokenizer"),
+        tokenizer_2=read_tokenizer(layout.tokenizers / "tokenizer_2"),
+        text_encoder=filled("text_encoder", text_encoder, dtype),
+        text_encoder_2=filled("text_encoder_2", text_encoder_2, dtype),
+        unet=filled("unet", unet, dtype),
+        # force_upcast says that this VAE overflows in half precision: it stays in float32.
+        vae=filled("vae", vae, torch.float32 if vae.config.force_upcast else dtype),
+        scheduler=read_json(configs / "scheduler" / "scheduler_config.json"),
+    )
+
+
+def fill(module: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Assign the tensors to the empty module; BadWeights unless each is there, known and of the right shape."""
+    expected = module.state_dict()
+    # transformers 5 dropped the prefix `text_model.` from CLIPTextModel; files of any version carry either form.
+    prefixed = any(key.startswith("text_model.") for key in expected)
+    tensors = {
+        key if prefixed else key.removeprefix("text_model."): tensor
+        for key, tensor in tensors.items()
+        if not key.endswith("position_ids")
+    }
+    shared = expected.keys() & tensors.keys()
+    for fault, keys in (
+        ("lacks", expected.keys() - shared),
+        ("holds unknown", tensors.keys() - shared),
+        ("holds wrongly shaped", {key for key in shared if expected[key].shape != tensors[key].shape}),
+    ):
+        if keys:
+            raise BadWeights(
+                f"{path} {fault} tensors ({len(keys)}; the first is {min(keys)}): "
+                "these are not the weights that the config describes; download the family again."
+            )
+    module.load_state_dict(tensors, assign=True)
+
+
+def text_config(folder: Path) -> CLIPTextConfig:
+    """A text encoder's config from its folder."""
+    return CLIPTextConfig(**read_json(folder / "config.json"))
+
+
+def read_tokenizer(folder: Path) -> CLIPTokenizer:
+    """A CLIP tokenizer from its folder; BadWeights when a file is missing or damaged."""
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        if not (folder / name).is_file():
+            raise BadWeights(f"{folder / name} is missing; put the family's tokenizer files there again.")
+    try:
+        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BadWeights(f"{folder} holds no CLIP tokenizer ({error}); download it again.") from error
 
 
 def choose_device(name: str) -> torch.device:
@@ -65,10 +124,10 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise BadWeights(f'There is no device "{name}"; use "auto", "cpu" or "cuda".') from None
+    except RuntimeError as error:
+        raise BadWeights(f'There is no device "{name}"; use "auto", "cpu" or "cuda".') from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise BadWeights(f'The device "{name}" needs a CUDA GPU, and torch sees none; use "auto" or "cpu".')
+        raise BadWeights(f'The device "{name}" needs a CUDA GPU and torch sees none; use "auto" or "cpu".')
     return device
 
 
@@ -82,109 +141,3 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in known:
         raise BadWeights(f'There is no number format "{name}"; use "auto" or one of: {", ".join(known)}.')
     return known[name]
-
-
-def load_folder(folder: Path, card: Card, device: torch.device, dtype: torch.dtype) -> Modules:
-    """The modules of a diffusers folder."""
-
-    def network(name: str, module: nn.Module, wanted: torch.dtype) -> nn.Module:
-        tensors: dict[str, torch.Tensor] = {}
-        for path in weight_files(folder / name):
-            tensors |= read_tensors(path, device, wanted)
-        return fill(module, tensors, folder / name)
-
-    return assemble(folder, folder, card, device, dtype, network)
-
-
-def assemble(configs, tokenizers, card, device, dtype, network) -> Modules:  # type: ignore[no-untyped-def]
-    """Build each module empty from `configs`, give it its tensors with `network`, and put them together."""
-    vae_config = read_json(configs / "vae" / "config.json")
-    # force_upcast says that half precision overflows in this VAE; it then stays in float32.
-    vae_dtype = torch.float32 if vae_config.get("force_upcast", True) else dtype
-    with init_empty_weights():
-        unet = UNet2DConditionModel.from_config(read_json(configs / "unet" / "config.json"))
-        vae = AutoencoderKL.from_config(vae_config)
-        text_encoder = CLIPTextModel(CLIPTextConfig(**read_json(configs / "text_encoder" / "config.json")))
-        text_encoder_2 = CLIPTextModelWithProjection(
-            CLIPTextConfig(**read_json(configs / "text_encoder_2" / "config.json"))
-        )
-    return Modules(
-        card=card,
-        device=device,
-        dtype=dtype,
-        tokenizer=read_tokenizer(tokenizers / "tokenizer"),
-        tokenizer_2=read_tokenizer(tokenizers / "tokenizer_2"),
-        text_encoder=network("text_encoder", text_encoder, dtype),
-        text_encoder_2=network("text_encoder_2", text_encoder_2, dtype),
-        unet=network("unet", unet, dtype),
-        vae=network("vae", vae, vae_dtype),
-        scheduler=read_json(configs / "scheduler" / "scheduler_config.json"),
-    )
-
-
-def fill(module: nn.Module, tensors: Tensors, path: Path) -> nn.Module:
-    """The empty module with its tensors assigned; BadWeights unless every tensor is there in its shape."""
-    expected = module.state_dict()
-    # transformers 5 dropped the prefix `text_model.` from CLIPTextModel; files of any version carry either form.
-    prefixed = any(key.startswith("text_model.") for key in expected)
-    tensors = {
-        key if prefixed else key.removeprefix("text_model."): tensor
-        for key, tensor in tensors.items()
-        if not key.endswith("position_ids")
-    }
-    for complaint, keys in (
-        ("lacks", expected.keys() - tensors.keys()),
-        ("holds unknown", tensors.keys() - expected.keys()),
-        (
-            "holds wrongly shaped",
-            {k for k in expected.keys() & tensors.keys() if expected[k].shape != tensors[k].shape},
-        ),
-    ):
-        if keys:
-            raise BadWeights(
-                f"{path} {complaint} tensors ({len(keys)}, the first is {min(keys)}): "
-                "these are not the weights its config describes; download the family again."
-            )
-    module.load_state_dict(tensors, assign=True)
-    return module.to(next(iter(tensors.values())).device).eval().requires_grad_(False)
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of one network: whole, its half precision variant, or the shards an index lists."""
-    for stem in ("diffusion_pytorch_model", "model"):
-        for name in (f"{stem}.safetensors", f"{stem}.fp16.safetensors"):
-            if (folder / name).is_file():
-                return [folder / name]
-            index = folder / f"{name}.index.json"
-            if index.is_file():
-                return [folder / shard for shard in sorted(set(read_json(index)["weight_map"].values()))]
-    raise BadWeights(f"{folder} holds no safetensors weights; put the family's files there again.")
-
-
-def read_tensors(path: Path, device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Every tensor of a safetensors file, cast to `dtype`; BadWeights when it is missing, cut short or damaged."""
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            return {key: file.get_tensor(key).to(dtype) for key in file.keys()}  # noqa: SIM118 (no mapping)
-    except FileNotFoundError as error:
-        raise BadWeights(f"{path} is missing; put the family's files there again.") from error
-    except (SafetensorError, OSError) as error:
-        raise BadWeights(f"{path} is cut short or damaged ({error}); download it again.") from error
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object; BadWeights when the file is missing or no JSON."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise BadWeights(f"{path} is missing; put the family's files there again.") from error
-    except ValueError as error:
-        raise BadWeights(f"{path} is no JSON ({error}); download it again.") from error
-
-
-def read_tokenizer(folder: Path) -> CLIPTokenizer:
-    """A CLIP tokenizer from its folder; BadWeights when a file is missing (nothing is ever fetched)."""
-    for name in ("vocab.json", "merges.txt"):
-        if not (folder / name).is_file():
-            raise BadWeights(f"{folder / name} is missing; put the family's tokenizer files there again.")
-    return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)

@@ -19,9 +19,7 @@ def family(config: Config) -> ModuleType:
         return FAMILIES[config.family]
     except KeyError:
         known = ", ".join(FAMILIES)
-        raise BadWeights(
-            f'There is no model family "{config.family}"; set MODEL_FAMILY to one of: {known}.'
-        ) from None
+        raise BadWeights(f'There is no model family "{config.family}"; set MODEL_FAMILY to one of: {known}.') from None
 
 
 def card(config: Config) -> Card:

@@ -2,12 +2,18 @@
 
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from pipeline import lock
 from pipeline.config import Config
 from pipeline.errors import BadWeights
 from pipeline.families.card import Card
 
+if TYPE_CHECKING:
+    from pipeline.layouts import Folder, SingleFile
+
 CONFIGS = Path(__file__).with_name("sdxl_configs")
+"""The public configs of SDXL base 1.0, for checkpoints that come as one file and carry none."""
 
 CARD = Card(
     name="sdxl",
@@ -19,13 +25,18 @@ CARD = Card(
 )
 
 
-def prepare(config: Config) -> Path:
-    """The folder `MODEL_DIR/sdxl/` or the file `MODEL_DIR/sdxl.safetensors`; BadWeights when there is neither."""
+def prepare(config: Config, configs: Path = CONFIGS) -> "Folder | SingleFile":
+    """`MODEL_DIR/sdxl/` or `MODEL_DIR/sdxl.safetensors`, checked against the lock; BadWeights without either."""
+    from pipeline.layouts import Folder, SingleFile
+
     folder, single = config.model_dir / "sdxl", config.model_dir / "sdxl.safetensors"
-    for path in (folder, single):
-        if path.exists():
-            return path
+    if folder.is_dir():
+        lock.verify(config, sorted(path for path in folder.rglob("*") if path.is_file()))
+        return Folder(folder)
+    if single.is_file():
+        lock.verify(config, [single])
+        return SingleFile(single, configs)
     raise BadWeights(
-        f"No SDXL weights: neither {folder} nor {single} exists. "
-        "Put a diffusers folder or a single safetensors file there, or set MODEL_FAMILY=tiny."
+        f"There are no SDXL weights: neither the folder {folder} nor the file {single} exists. "
+        "Put one of them there, or set MODEL_FAMILY=tiny."
     )

@@ -1,13 +1,13 @@
 """Stage 1: from a recipe's seed and prompt to the base picture."""
 
 import torch
-from sweeps.recipe import Recipe
 
 from pipeline import schedule
 from pipeline.families import Card
 from pipeline.prompt import Conditioning
 from pipeline.trajectory import Trajectory
 from pipeline.weights import Modules
+from sweeps.recipe import Recipe
 
 
 def begin(modules: Modules, recipe: Recipe, conditioning: Conditioning) -> Trajectory:
@@ -22,7 +22,7 @@ def begin(modules: Modules, recipe: Recipe, conditioning: Conditioning) -> Traje
     noise = torch.randn((1, modules.unet.config.in_channels, height, width), generator=generator)
     # (original_h, original_w, crop_top, crop_left, target_h, target_w), the same for both halves
     size = (recipe.height, recipe.width)
-    time_ids = torch.tensor([(*size, 0, 0, *size)] * 2, device=modules.device, dtype=modules.dtype)
+    time_ids = torch.tensor([(*size, 0, 0, *size)] * 2, dtype=torch.float32, device=modules.device)
     return Trajectory(
         latents=noise.to(modules.device) * scheduler.init_noise_sigma,
         scheduler=scheduler,

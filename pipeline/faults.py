@@ -1,0 +1,36 @@
+"""Foreign errors to ours: the one seam where what torch raises becomes a sentence."""
+
+import logging
+
+import torch
+
+from pipeline.errors import OutOfMemory, PipelineError
+from sweeps.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device or an allocator had no memory left; each says so in its own way."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError | OutOfMemory):
+        return True
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in said or "DefaultCPUAllocator" in said)
+
+
+def translate(error: BaseException, recipe: Recipe) -> PipelineError:
+    """The error as a sentence about that recipe; the cause is kept, and logged when it is a surprise."""
+    if isinstance(error, PipelineError):
+        return error
+    translated: PipelineError
+    if is_out_of_memory(error):
+        size = f"{recipe.width} x {recipe.height}"
+        translated = OutOfMemory(f"There is not enough memory for a picture of {size}: choose a smaller one.")
+    else:
+        logger.error("drawing failed", exc_info=error)
+        translated = PipelineError(
+            f"The picture could not be drawn because of an error in the pipeline ({type(error).__name__}); "
+            "the log says more."
+        )
+    translated.__cause__ = error
+    return translated

@@ -20,8 +20,13 @@ export class Channel {
     this.heard = new Set(); // interactions that the application has answered or deferred
     this.dismissed = new Set(JSON.parse(sessionStorage.getItem("dismissed") ?? "[]"));
     this.list = element("ol.messages", { role: "log", "aria-live": "off", "aria-label": "Messages" });
-    this.pill = element("button.pill-new", { type: "button", hidden: true, data: { testid: "new-messages" } }, "New messages", icon("down"));
-    this.pill.addEventListener("click", () => this.toEnd("smooth"));
+    this.pill = element(
+      "button.pill-new",
+      { type: "button", hidden: true, data: { testid: "new-messages" } },
+      "New messages",
+      icon("down"),
+    );
+    this.pill.addEventListener("click", () => this.toEnd());
     this.typing = element("p.typing", { "aria-live": "off" });
     this.following = true;
     place.append(this.list, element("div.pill-place", {}, this.pill));
@@ -33,7 +38,9 @@ export class Channel {
 
   /** Show these messages and nothing else. */
   replace(messages) {
-    const waiting = [...this.shown.values()].map(({ message }) => message).filter((message) => message.sentence);
+    const waiting = [...this.shown.values()]
+      .map(({ message }) => message)
+      .filter((message) => message.sentence);
     this.shown.clear();
     this.list.replaceChildren();
     for (const message of [...messages, ...waiting]) this.put(message);
@@ -55,7 +62,8 @@ export class Channel {
 
   /** A command of ours is on its way: say so, unless the application has answered by now. */
   sending({ interaction, by, command }) {
-    if (!this.heard.has(interaction)) this.show(placeholder({ interaction, by, command, ephemeral: true, heard: false }, this.world));
+    if (!this.heard.has(interaction))
+      this.show(placeholder({ interaction, by, command, ephemeral: true, heard: false }, this.world));
   }
 
   /** The application works on an answer, which takes this place when it comes. */
@@ -87,7 +95,12 @@ export class Channel {
     if (interaction && interaction !== message.id) this.hear(interaction);
     const before = this.shown.get(message.id)?.node ?? null;
     const focus = before?.contains(document.activeElement) ? document.activeElement.dataset.customId : null;
-    const node = messageNode(message, this.world, { use: this.acts.use, dismiss: (gone) => this.dismiss(gone) }, before);
+    const node = messageNode(
+      message,
+      this.world,
+      { use: this.acts.use, dismiss: (gone) => this.dismiss(gone) },
+      before,
+    );
     this.shown.set(message.id, { message, node });
     if (before) before.replaceWith(node);
     else this.list.insertBefore(node, this.successor(message.id));
@@ -104,7 +117,8 @@ export class Channel {
   successor(id) {
     const nodes = [...this.list.querySelectorAll(".message")];
     let next = null;
-    for (let at = nodes.length - 1; at >= 0 && BigInt(nodes[at].dataset.messageId) > BigInt(id); at -= 1) next = nodes[at];
+    for (let at = nodes.length - 1; at >= 0 && BigInt(nodes[at].dataset.messageId) > BigInt(id); at -= 1)
+      next = nodes[at];
     return next;
   }
 
@@ -135,17 +149,19 @@ export class Channel {
     if (this.following) this.pill.hidden = true;
   }
 
-  toEnd(behavior = "auto") {
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.place.scrollTo({ top: this.place.scrollHeight, behavior: still ? "auto" : behavior });
+  toEnd() {
+    this.place.scrollTop = this.place.scrollHeight;
     this.following = true;
     this.pill.hidden = true;
   }
 }
 
 function summary(message) {
-  if (isWaiting(message)) return message.sentence ?? (message.heard === false ? "sending the command" : "is thinking");
+  if (isWaiting(message))
+    return message.sentence ?? (message.heard === false ? "sending the command" : "is thinking");
   const pictures = message.attachments?.length;
   const text = message.content || message.embeds?.[0]?.title || "";
-  return [text.slice(0, 160), pictures && `${pictures} ${pictures === 1 ? "file" : "files"}`].filter(Boolean).join(", ");
+  return [text.slice(0, 160), pictures && `${pictures} ${pictures === 1 ? "file" : "files"}`]
+    .filter(Boolean)
+    .join(", ");
 }

@@ -22,10 +22,19 @@ export const TYPE = {
  */
 export function usable(commands) {
   const walk = (node, path) => {
-    const nested = (node.options ?? []).filter((option) => option.type === TYPE.SUBCOMMAND || option.type === TYPE.GROUP);
+    const nested = (node.options ?? []).filter(
+      (option) => option.type === TYPE.SUBCOMMAND || option.type === TYPE.GROUP,
+    );
     const here = [...path, node];
     if (nested.length) return nested.flatMap((child) => walk(child, here));
-    return [{ name: here.map(({ name }) => name).join(" "), description: node.description, options: node.options ?? [], path: here }];
+    return [
+      {
+        name: here.map(({ name }) => name).join(" "),
+        description: node.description,
+        options: node.options ?? [],
+        path: here,
+      },
+    ];
   };
   return commands
     .filter((command) => (command.type ?? 1) === 1)
@@ -36,8 +45,19 @@ export function usable(commands) {
 /** The commands whose name begins with or holds what was typed, best first. */
 export function matching(commands, typed) {
   const text = typed.trim().toLowerCase();
-  const rank = ({ name }) => (name.startsWith(text) ? 0 : name.split(/[ _-]/).some((word) => word.startsWith(text)) ? 1 : name.includes(text) ? 2 : 3);
-  return commands.map((command) => [rank(command), command]).filter(([place]) => place < 3).sort(([one], [other]) => one - other).map(([, command]) => command);
+  const rank = ({ name }) =>
+    name.startsWith(text)
+      ? 0
+      : name.split(/[ _-]/).some((word) => word.startsWith(text))
+        ? 1
+        : name.includes(text)
+          ? 2
+          : 3;
+  return commands
+    .map((command) => [rank(command), command])
+    .filter(([place]) => place < 3)
+    .sort(([one], [other]) => one - other)
+    .map(([, command]) => command);
 }
 
 /** The command's name and options as the server expects them: subcommands nested. */
@@ -48,11 +68,23 @@ export function nest(command, options) {
 }
 
 /** The first attachment option, if the command takes a file. */
-export const fileOption = (command) => command.options.find((option) => option.type === TYPE.ATTACHMENT) ?? null;
+export const fileOption = (command) =>
+  command.options.find((option) => option.type === TYPE.ATTACHMENT) ?? null;
 
 /** "a whole number from 1 to 150": what an option allows, for its hint and its refusals. */
-export function allowed({ type, min_value: least, max_value: most, min_length: shortest, max_length: longest }) {
-  const noun = { [TYPE.INTEGER]: "a whole number", [TYPE.NUMBER]: "a number", [TYPE.ATTACHMENT]: "a file", [TYPE.BOOLEAN]: "true or false" }[type];
+export function allowed({
+  type,
+  min_value: least,
+  max_value: most,
+  min_length: shortest,
+  max_length: longest,
+}) {
+  const noun = {
+    [TYPE.INTEGER]: "a whole number",
+    [TYPE.NUMBER]: "a number",
+    [TYPE.ATTACHMENT]: "a file",
+    [TYPE.BOOLEAN]: "true or false",
+  }[type];
   if (type === TYPE.STRING) {
     if (shortest > 1 && longest) return `text of ${shortest} to ${longest} characters`;
     return longest && longest < 2000 ? `text of at most ${longest} characters` : "text";
@@ -78,6 +110,10 @@ export function read(option, text) {
     return number;
   }
   const length = [...text].length;
-  if (option.type === TYPE.STRING && (length < (option.min_length ?? 0) || length > (option.max_length ?? 6000))) throw refuse();
+  if (
+    option.type === TYPE.STRING &&
+    (length < (option.min_length ?? 0) || length > (option.max_length ?? 6000))
+  )
+    throw refuse();
   return text;
 }

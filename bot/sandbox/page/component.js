@@ -11,12 +11,14 @@ const BUTTON_STYLES = { 1: "primary", 2: "secondary", 3: "success", 4: "danger",
 /**
  * Draw one component and what it contains.
  * @param {object} component a Discord component object
- * @param {{names: object, resolve: (url: string) => string, use: (node: HTMLElement, component: object, values?: string[]) => void}} context
+ * @param {object} context `names` is what `markdown` needs; `resolve(url)` finds attachment:// addresses;
+ *   `use(node, component, values)` presses or chooses
  * @returns {HTMLElement}
  */
 export function componentNode(component, context) {
   const draw = DRAWERS[component.type];
-  if (!draw) return element("p.unknown-component", {}, `This page cannot show a component of type ${component.type}.`);
+  if (!draw)
+    return element("p.unknown-component", {}, `This page cannot show a component of type ${component.type}.`);
   return draw(component, context);
 }
 
@@ -27,17 +29,28 @@ const DRAWERS = {
   2: button,
   3: select,
   9: (section, context) =>
-    element("div.section", {}, element("div.section-words", {}, children(section, context)), componentNode(section.accessory, context)),
+    element(
+      "div.section",
+      {},
+      element("div.section-words", {}, children(section, context)),
+      componentNode(section.accessory, context),
+    ),
   10: (display, { names }) => element("div.markdown", {}, markdown(display.content, names)),
   11: (thumbnail, { resolve }) =>
     element("img.section-thumbnail", { src: resolve(thumbnail.media.url), alt: thumbnail.description ?? "" }),
   12: (gallery, { resolve }) => mosaic(gallery.items.map((item) => picture(item, resolve))),
-  13: ({ file, name, size }, { resolve }) => fileCard({ filename: name ?? fileName(file.url), url: resolve(file.url), size }),
-  14: ({ divider = true, spacing = 1 }) => element(`hr.separator${divider ? "" : ".blank"}${spacing > 1 ? ".wide" : ""}`),
+  13: ({ file, name, size }, { resolve }) =>
+    fileCard({ filename: name ?? fileName(file.url), url: resolve(file.url), size }),
+  14: ({ divider = true, spacing = 1 }) =>
+    element(`hr.separator${divider ? "" : ".blank"}${spacing > 1 ? ".wide" : ""}`),
   17: (container, context) =>
     element(
       "div.container",
-      { style: Number.isInteger(container.accent_color) ? { "--bar": `#${container.accent_color.toString(16).padStart(6, "0")}` } : {} },
+      {
+        style: Number.isInteger(container.accent_color)
+          ? { "--bar": `#${container.accent_color.toString(16).padStart(6, "0")}` }
+          : {},
+      },
       children(container, context),
     ),
 };
@@ -49,9 +62,18 @@ function button(component, { use }) {
   const hooks = { testid: "button", label: name, customId: component.custom_id };
   const shared = { "aria-label": component.label ? null : name, data: hooks };
   if (component.url && !component.disabled) {
-    return element("a.button.link", { href: component.url, target: "_blank", rel: "noopener noreferrer", ...shared }, words, icon("open"));
+    return element(
+      "a.button.link",
+      { href: component.url, target: "_blank", rel: "noopener noreferrer", ...shared },
+      words,
+      icon("open"),
+    );
   }
-  const node = element(`button.button.${style}`, { type: "button", disabled: component.disabled, ...shared }, words);
+  const node = element(
+    `button.button.${style}`,
+    { type: "button", disabled: component.disabled, ...shared },
+    words,
+  );
   node.addEventListener("click", () => use(node, component));
   return node;
 }
@@ -73,7 +95,9 @@ function select(component, { use }) {
     words,
     icon("down"),
   );
-  node.addEventListener("click", () => openDropdown(node, component, emoji, (values) => use(node, component, values)));
+  node.addEventListener("click", () =>
+    openDropdown(node, component, emoji, (values) => use(node, component, values)),
+  );
   return node;
 }
 

@@ -20,17 +20,28 @@ export function openDropdown(anchor, component, drawEmoji, choose) {
       "div.dropdown-row",
       { role: "option", tabindex: -1, data: { testid: "choice", value: option.value } },
       drawEmoji(option.emoji),
-      element("span.dropdown-words", {}, element("span", {}, option.label), option.description && element("small", {}, option.description)),
+      element(
+        "span.dropdown-words",
+        {},
+        element("span", {}, option.label),
+        option.description && element("small", {}, option.description),
+      ),
       element("span.dropdown-mark", {}, icon("check")),
     ),
   );
   const list = element(
     `div.dropdown${several ? ".several" : ""}`,
-    { popover: "auto", role: "listbox", "aria-multiselectable": String(several), "aria-label": component.placeholder ?? "Selection" },
+    {
+      popover: "auto",
+      role: "listbox",
+      "aria-multiselectable": String(several),
+      "aria-label": component.placeholder ?? "Selection",
+    },
     rows,
   );
 
-  const mark = () => rows.forEach((row, at) => row.setAttribute("aria-selected", String(chosen.has(options[at].value))));
+  const mark = () =>
+    rows.forEach((row, at) => row.setAttribute("aria-selected", String(chosen.has(options[at].value))));
   const pick = (at) => {
     const { value } = options[at];
     if (!several) {
@@ -72,7 +83,12 @@ export function openDropdown(anchor, component, drawEmoji, choose) {
   list.showPopover();
   place(list, anchor);
   anchor.setAttribute("aria-expanded", "true");
-  rows[Math.max(0, options.findIndex((option) => chosen.has(option.value)))].focus();
+  rows[
+    Math.max(
+      0,
+      options.findIndex((option) => chosen.has(option.value)),
+    )
+  ].focus();
 }
 
 function place(list, anchor) {

@@ -14,9 +14,11 @@ export function element(kind, properties = {}, ...children) {
   if (classes.length) node.className = classes.join(" ");
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+    if (name === "on")
+      for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
     else if (name === "data") for (const [key, datum] of Object.entries(value)) setDatum(node, key, datum);
-    else if (name === "style") for (const [key, style] of Object.entries(value)) node.style.setProperty(key, style);
+    else if (name === "style")
+      for (const [key, style] of Object.entries(value)) node.style.setProperty(key, style);
     else node.setAttribute(name, value === true ? "" : String(value));
   }
   node.append(...present(children));

@@ -12,7 +12,9 @@ import { when } from "./time.js";
  */
 export function embedNode(embed, names, resolve) {
   const bar = Number.isInteger(embed.color) ? `#${embed.color.toString(16).padStart(6, "0")}` : null;
-  const titled = embed.url ? element("a", { href: embed.url, target: "_blank", rel: "noopener noreferrer" }) : element("span");
+  const titled = embed.url
+    ? element("a", { href: embed.url, target: "_blank", rel: "noopener noreferrer" })
+    : element("span");
   if (embed.title) titled.append(markdown(embed.title, names));
   return element(
     "article.embed",
@@ -34,7 +36,7 @@ export function embedNode(embed, names, resolve) {
 // Up to three inline fields share a row of twelve columns; any other field has a row of its own.
 function fieldNodes(fields, names) {
   const spans = [];
-  for (let at = 0; at < fields.length; ) {
+  for (let at = 0; at < fields.length;) {
     let run = 1;
     if (fields[at].inline) while (run < 3 && fields[at + run]?.inline) run += 1;
     spans.push(...Array(run).fill(fields[at].inline && run > 1 ? 12 / run : 12));

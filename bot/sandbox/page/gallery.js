@@ -48,19 +48,29 @@ function rows(some, all, ratio) {
   return ROWS[some.length].map((count) => {
     const row = some.slice(at, (at += count));
     const shape = all.length === 1 ? null : (ratio ?? (count === 1 ? 2 : 1));
-    return element("div.mosaic-row", { style: { "--count": count } }, row.map((picture) => tile(picture, shape)));
+    return element(
+      "div.mosaic-row",
+      { style: { "--count": count } },
+      row.map((picture) => tile(picture, shape)),
+    );
   });
 }
 
 // One large and two small at its right; with one shape for all, nothing has to be cropped.
 function three(some, ratio) {
-  return element("div.mosaic-three", {}, some.map((picture) => tile(picture, ratio)));
+  return element(
+    "div.mosaic-three",
+    {},
+    some.map((picture) => tile(picture, ratio)),
+  );
 }
 
 function tile(picture, ratio) {
   const name = picture.description || picture.filename;
   const [width, height] = fit(picture);
-  const style = ratio ? { "aspect-ratio": String(ratio) } : { width: `${width}px`, "aspect-ratio": `${width} / ${height}` };
+  const style = ratio
+    ? { "aspect-ratio": String(ratio) }
+    : { width: `${width}px`, "aspect-ratio": `${width} / ${height}` };
   return element(
     "button.tile",
     { type: "button", "aria-label": `Enlarge ${name}`, title: picture.filename, style },
@@ -94,7 +104,12 @@ export function fileCard({ filename, url, size }) {
     "a.file-card",
     { href: url, target: "_blank", rel: "noopener noreferrer", data: { testid: "attachment-file" } },
     icon("file"),
-    element("span.file-words", {}, element("span.file-name", {}, filename), element("span.file-size", {}, sizeText(size))),
+    element(
+      "span.file-words",
+      {},
+      element("span.file-name", {}, filename),
+      element("span.file-size", {}, sizeText(size)),
+    ),
     icon("download"),
   );
 }

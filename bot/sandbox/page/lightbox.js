@@ -11,17 +11,32 @@ export function openLightbox(pictures, index) {
   const image = element("img.lightbox-image", { draggable: "false" });
   const name = element("span.lightbox-name");
   const count = element("span.lightbox-count");
-  const original = element("a.lightbox-link", { target: "_blank", rel: "noopener noreferrer" }, icon("open"), "Open original");
+  const original = element(
+    "a.lightbox-link",
+    { target: "_blank", rel: "noopener noreferrer" },
+    icon("open"),
+    "Open original",
+  );
   const close = element("button.icon-button", { type: "button", "aria-label": "Close" }, icon("close"));
   const step = (by) => show((at + by + pictures.length) % pictures.length);
   const arrow = (by, drawing, label) =>
-    element(`button.lightbox-arrow.${drawing}`, { type: "button", "aria-label": label, on: { click: () => step(by) } }, icon(drawing));
+    element(
+      `button.lightbox-arrow.${drawing}`,
+      { type: "button", "aria-label": label, on: { click: () => step(by) } },
+      icon(drawing),
+    );
   const many = pictures.length > 1;
   const dialog = element(
     "dialog.lightbox",
     { "aria-label": "Picture", tabindex: -1, data: { testid: "lightbox" } },
     element("div.lightbox-head", {}, name, count, original, close),
-    element("div.lightbox-stage", {}, many && arrow(-1, "left", "Previous picture"), image, many && arrow(1, "right", "Next picture")),
+    element(
+      "div.lightbox-stage",
+      {},
+      many && arrow(-1, "left", "Previous picture"),
+      image,
+      many && arrow(1, "right", "Next picture"),
+    ),
   );
 
   function show(next) {
@@ -32,7 +47,9 @@ export function openLightbox(pictures, index) {
     const scale = width ? Math.max(1, SMALLEST / Math.max(width, height)) : 1;
     image.style.width = width ? `${Math.round(width * scale)}px` : "auto";
     name.textContent = filename;
-    count.textContent = [width && `${width} × ${height}`, many && `${at + 1} of ${pictures.length}`].filter(Boolean).join(" · ");
+    count.textContent = [width && `${width} × ${height}`, many && `${at + 1} of ${pictures.length}`]
+      .filter(Boolean)
+      .join(" · ");
     original.href = url;
   }
 

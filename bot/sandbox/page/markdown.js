@@ -23,7 +23,11 @@ const ITEM = /^( *)([-*]|\d+\.) +(.+)$/;
 function blocks(text, names) {
   const fence = FENCE.exec(text);
   if (fence) {
-    const code = element("pre.code-block", { tabindex: 0 }, element("code", { data: { language: fence[1] } }, fence[2]));
+    const code = element(
+      "pre.code-block",
+      { tabindex: 0 },
+      element("code", { data: { language: fence[1] } }, fence[2]),
+    );
     const before = text.slice(0, fence.index).replace(/\n$/, "");
     const after = text.slice(fence.index + fence[0].length).replace(/^\n/, "");
     return [...(before ? blocks(before, names) : []), code, ...(after ? blocks(after, names) : [])];
@@ -55,7 +59,11 @@ function special(lines, names) {
     const quoted = take(lines, (next) => next.startsWith("> "));
     return quote(quoted.map((next) => next.slice(2)).join("\n"), names);
   }
-  if (ITEM.test(line)) return list(take(lines, (next) => ITEM.test(next) && (next.startsWith(" ") || numbered(next) === numbered(line))), names);
+  if (ITEM.test(line))
+    return list(
+      take(lines, (next) => ITEM.test(next) && (next.startsWith(" ") || numbered(next) === numbered(line))),
+      names,
+    );
   const small = SUBTEXT.exec(line);
   const large = HEADING.exec(line);
   if (!small && !large) return null;
@@ -77,7 +85,9 @@ function quote(text, names) {
 }
 
 function list(lines, names) {
-  const items = lines.map((line) => ITEM.exec(line)).map(([, indent, mark, text]) => ({ depth: indent.length, mark, text }));
+  const items = lines
+    .map((line) => ITEM.exec(line))
+    .map(([, indent, mark, text]) => ({ depth: indent.length, mark, text }));
   const build = (from) => {
     const first = items[from];
     const ordered = /\d/.test(first.mark);
@@ -110,15 +120,27 @@ const INLINE = [
   [/<#(\d+)>/y, ([, id], inner, names) => mention(`#${names.channelName(id) ?? "unknown"}`)],
   [/<\/([^:>]+):\d+>/y, ([, name]) => mention(`/${name}`)],
   [/<a?(:\w+:)\d+>/y, ([, name]) => name],
-  [/<t:(-?\d{1,13})(?::([tTdDfFR]))?>/y, ([, seconds, style]) => timeElement(new Date(seconds * 1000), style)],
-  [/\[([^\]\n]+)\]\(<?(https?:\/\/(?:\([^\s()]*\)|[^\s()<>])+)>?(?: "[^"\n]*")?\)/y, ([, text, address], inner) => link(address, inner(text))],
+  [
+    /<t:(-?\d{1,13})(?::([tTdDfFR]))?>/y,
+    ([, seconds, style]) => timeElement(new Date(seconds * 1000), style),
+  ],
+  [
+    /\[([^\]\n]+)\]\(<?(https?:\/\/(?:\([^\s()]*\)|[^\s()<>])+)>?(?: "[^"\n]*")?\)/y,
+    ([, text, address], inner) => link(address, inner(text)),
+  ],
   [/<(https?:\/\/[^\s>]+)>/y, ([, address]) => link(address, address)],
   [/https?:\/\/[^\s<>]*[^\s<>.,:;"'\])!?*_~|]/y, ([address]) => link(address, address)],
-  [/\*\*\*(?=\S)([\s\S]+?)\*\*\*(?!\*)/y, ([, text], inner) => element("strong", {}, element("em", {}, inner(text)))],
+  [
+    /\*\*\*(?=\S)([\s\S]+?)\*\*\*(?!\*)/y,
+    ([, text], inner) => element("strong", {}, element("em", {}, inner(text))),
+  ],
   [/\*\*(?=\S)([\s\S]+?)\*\*(?!\*)/y, ([, text], inner) => element("strong", {}, inner(text))],
   [/__(?=\S)([\s\S]+?)__(?!_)/y, ([, text], inner) => element("u", {}, inner(text))],
   [/\*(?=[^\s*])((?:\*\*[\s\S]+?\*\*|[^*])+?)\*(?!\*)/y, ([, text], inner) => element("em", {}, inner(text))],
-  [/(?<![\p{L}\p{N}])_(?=[^\s_])([\s\S]+?)_(?![\p{L}\p{N}_])/uy, ([, text], inner) => element("em", {}, inner(text))],
+  [
+    /(?<![\p{L}\p{N}])_(?=[^\s_])([\s\S]+?)_(?![\p{L}\p{N}_])/uy,
+    ([, text], inner) => element("em", {}, inner(text)),
+  ],
   [/~~(?=\S)([\s\S]+?)~~/y, ([, text], inner) => element("s", {}, inner(text))],
   [/\|\|([\s\S]+?)\|\|/y, ([, text], inner) => spoiler(inner(text))],
 ];

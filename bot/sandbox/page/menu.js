@@ -77,8 +77,8 @@ export class Menu {
     const { length } = this.items;
     if (event.key === "ArrowDown") this.highlight((this.at + 1) % length);
     else if (event.key === "ArrowUp") this.highlight((this.at <= 0 ? length : this.at) - 1);
-    else if (event.key === "Enter" && this.at >= 0) this.items[this.at].pick();
-    else if (event.key === "Tab" && !event.shiftKey) this.items[Math.max(0, this.at)].pick();
+    else if (this.at >= 0 && (event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)))
+      this.items[this.at].pick();
     else return false;
     return true;
   }
@@ -88,7 +88,12 @@ function row({ title, detail, hint, data }, at) {
   return element(
     "div.menu-row",
     { role: "option", id: `menu-row-${at}`, "aria-selected": "false", data },
-    element("span.menu-words", {}, element("span.menu-name", {}, title), detail && element("span.menu-detail", {}, detail)),
+    element(
+      "span.menu-words",
+      {},
+      element("span.menu-name", {}, title),
+      detail && element("span.menu-detail", {}, detail),
+    ),
     hint && element("span.menu-hint", {}, hint),
   );
 }

@@ -26,7 +26,7 @@ export function answers(message) {
  * Draw a message.
  * @param {object} message a Discord message object
  * @param {World} world
- * @param {{use: (message: object, node: HTMLElement, component: object, values?: string[]) => void, dismiss: (message: object) => void}} acts
+ * @param {object} acts `use(message, node, component, values)` presses or chooses; `dismiss(message)` takes it away
  * @param {Element|null} before the same message as shown until now
  * @returns {HTMLElement} a list item
  */
@@ -42,7 +42,12 @@ export function messageNode(message, world, acts, before = null) {
     element(
       "article.message-main",
       { "aria-label": `${author.name}, ${when(date)}` },
-      element("div.gutter", {}, avatar(author), element("time.side-time", { datetime: message.timestamp }, clockTime(date))),
+      element(
+        "div.gutter",
+        {},
+        avatar(author),
+        element("time.side-time", { datetime: message.timestamp }, clockTime(date)),
+      ),
       element(
         "div.message-body",
         {},
@@ -60,7 +65,7 @@ export function messageNode(message, world, acts, before = null) {
   );
 }
 
-/** Stands where an answer will: a command was sent (`heard` false), is being worked on, or failed (`sentence`). */
+/** Stands where an answer will: a command was sent (`heard` false), is worked on, or failed (`sentence`). */
 export function placeholder(thought, world) {
   const application = world.application ?? { id: "0", name: "Atelier" };
   return {
@@ -71,7 +76,10 @@ export function placeholder(thought, world) {
     sentence: thought.sentence ?? null,
     heard: thought.heard ?? true,
     interaction: thought.interaction,
-    interaction_by: { ...(typeof thought.by === "object" ? thought.by : { id: thought.by }), command: thought.command },
+    interaction_by: {
+      ...(typeof thought.by === "object" ? thought.by : { id: thought.by }),
+      command: thought.command,
+    },
   };
 }
 
@@ -92,27 +100,46 @@ function byLine(by, world) {
 
 function thinkingNode(message) {
   if (message.sentence) {
-    return element("p.failed", { role: "alert", data: { testid: "error" } }, icon("warning"), message.sentence);
+    return element(
+      "p.failed",
+      { role: "alert", data: { testid: "error" } },
+      icon("warning"),
+      message.sentence,
+    );
   }
   const dots = element("span.dots", { "aria-hidden": "true" }, element("i"), element("i"), element("i"));
-  return element("p.thinking", { data: { testid: "thinking" } }, dots, message.heard === false ? "Sending the command…" : `${message.author.username} is thinking…`);
+  return element(
+    "p.thinking",
+    { data: { testid: "thinking" } },
+    dots,
+    message.heard === false ? "Sending the command…" : `${message.author.username} is thinking…`,
+  );
 }
 
 function contentNodes(message, world, acts, before) {
   const files = message.attachments ?? [];
   const used = new Set();
   const resolve = (url) => {
-    const file = files.find((attachment) => url === `attachment://${attachment.filename}` || url === attachment.url);
+    const file = files.find(
+      (attachment) => url === `attachment://${attachment.filename}` || url === attachment.url,
+    );
     if (file) used.add(file.id);
     return file?.url ?? url;
   };
-  const context = { names: world, resolve, use: (node, component, values) => acts.use(message, node, component, values) };
+  const context = {
+    names: world,
+    resolve,
+    use: (node, component, values) => acts.use(message, node, component, values),
+  };
   const embeds = (message.embeds ?? []).map((embed) => embedNode(embed, world, resolve));
   const components = (message.components ?? []).map((component) => componentNode(component, context));
   const loose = message.flags & COMPONENTS_V2 ? [] : files.filter((file) => !used.has(file.id));
-  const edited = message.edited_timestamp && element("span.edited", { title: when(new Date(message.edited_timestamp)) }, "(edited)");
+  const edited =
+    message.edited_timestamp &&
+    element("span.edited", { title: when(new Date(message.edited_timestamp)) }, "(edited)");
   const text = message.content && element("div.message-text.markdown", {}, markdown(message.content, world));
-  if (text && edited) (text.lastElementChild?.matches(".line") ? text.lastElementChild : text).append(" ", edited);
+  if (text && edited)
+    (text.lastElementChild?.matches(".line") ? text.lastElementChild : text).append(" ", edited);
   return [text, attachmentNodes(loose, before), embeds, components, !text && edited];
 }
 

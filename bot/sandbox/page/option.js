@@ -14,7 +14,7 @@ export class Option {
   /**
    * @param {object} option a Discord command option
    * @param {World} world
-   * @param {{changed: () => void, remove: (option: Option) => void, browse: (option: Option) => void}} acts
+   * @param {{changed: () => void, remove: () => void, browse: () => void}} acts
    */
   constructor(option, world, acts) {
     Object.assign(this, { option, acts });
@@ -43,7 +43,8 @@ export class Option {
       autocomplete: "off",
       autocapitalize: "off",
       spellcheck: "false",
-      inputmode: this.option.type === TYPE.INTEGER ? "numeric" : this.option.type === TYPE.NUMBER ? "decimal" : null,
+      inputmode:
+        this.option.type === TYPE.INTEGER ? "numeric" : this.option.type === TYPE.NUMBER ? "decimal" : null,
       data: { testid: "option-input" },
     });
     field.addEventListener("input", () => {
@@ -63,14 +64,18 @@ export class Option {
       data: { testid: "option-input" },
     });
     field.append(icon("upload"), "Drop a file or browse");
-    field.addEventListener("click", () => this.acts.browse(this));
+    field.addEventListener("click", () => this.acts.browse());
     return field;
   }
 
   removeButton() {
-    const remove = () => this.acts.remove(this);
+    const remove = () => this.acts.remove();
     const label = `Remove the option ${this.option.name}`;
-    return element("button.pill-remove", { type: "button", tabindex: -1, "aria-label": label, on: { click: remove } }, icon("close"));
+    return element(
+      "button.pill-remove",
+      { type: "button", tabindex: -1, "aria-label": label, on: { click: remove } },
+      icon("close"),
+    );
   }
 
   get text() {
@@ -91,7 +96,11 @@ export class Option {
 
   attach(file) {
     this.file = file;
-    this.field.replaceChildren(icon("file"), element("span.pill-file-name", {}, file.name), element("span.pill-file-size", {}, sizeText(file.size)));
+    this.field.replaceChildren(
+      icon("file"),
+      element("span.pill-file-name", {}, file.name),
+      element("span.pill-file-size", {}, sizeText(file.size)),
+    );
     this.field.setAttribute("aria-label", `${this.option.name}: ${file.name}. Choose another file`);
     this.node.classList.add("filled");
     this.complain(false);
@@ -114,7 +123,9 @@ export class Option {
       const text = this.text.trim().toLowerCase();
       const choice = this.chosen ?? this.choices.find(({ name }) => name.toLowerCase() === text);
       if (choice) return choice.value;
-      throw new Error(`${this.option.name}: "${this.text}" is not one of ${this.choices.map(({ name }) => name).join(", ")}.`);
+      throw new Error(
+        `${this.option.name}: "${this.text}" is not one of ${this.choices.map(({ name }) => name).join(", ")}.`,
+      );
     }
     return this.chosen?.value ?? read(this.option, this.text);
   }
@@ -150,7 +161,9 @@ export class Option {
 function staticChoices(option, world) {
   if (option.choices?.length) return option.choices;
   if (option.type === TYPE.BOOLEAN) return YES_OR_NO;
-  if (option.type === TYPE.USER || option.type === TYPE.MENTIONABLE) return world.members.map(({ id, name }) => ({ name, value: id }));
-  if (option.type === TYPE.CHANNEL) return world.channels.map(({ id, name }) => ({ name: `#${name}`, value: id }));
+  if (option.type === TYPE.USER || option.type === TYPE.MENTIONABLE)
+    return world.members.map(({ id, name }) => ({ name, value: id }));
+  if (option.type === TYPE.CHANNEL)
+    return world.channels.map(({ id, name }) => ({ name: `#${name}`, value: id }));
   return null;
 }

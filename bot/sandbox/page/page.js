@@ -11,7 +11,8 @@
 //   message           a message, data-message-id;    thinking  within it while deferred;  ephemeral  its note
 //   attachment-image  a picture, data-filename;      attachment-file  any other file
 //   button            data-label;                    select  opens choices;               lightbox  the open dialog
-//   channel, member   rows of the left column;       new-messages  the pill to the end;   bar  the state of the connection
+//   channel, member   rows of the left column;       step  a first step of an empty channel
+//   new-messages      the pill to the end;           bar  the state of the connection
 
 import { Channel } from "./channel.js";
 import { Composer } from "./composer.js";
@@ -80,11 +81,25 @@ async function start() {
     };
     const fail = (sentence) => {
       rest();
-      const place = row.isConnected ? row : at("channel").querySelector(`[data-message-id="${message.id}"] .message-body`);
-      place?.append(element("p.use-error.failed", { role: "alert", data: { testid: "error" } }, icon("warning"), sentence));
+      const place = row.isConnected
+        ? row
+        : at("channel").querySelector(`[data-message-id="${message.id}"] .message-body`);
+      place?.append(
+        element(
+          "p.use-error.failed",
+          { role: "alert", data: { testid: "error" } },
+          icon("warning"),
+          sentence,
+        ),
+      );
     };
     try {
-      const pressed = { member: world.me.id, message: message.id, custom_id: component.custom_id, component_type: component.type };
+      const pressed = {
+        member: world.me.id,
+        message: message.id,
+        custom_id: component.custom_id,
+        component_type: component.type,
+      };
       const { interaction } = await useComponent({ ...pressed, values });
       unanswered.set(interaction, fail);
       setTimeout(rest, BUTTON_WAIT);
@@ -99,11 +114,13 @@ async function start() {
     message_delete: ({ id }) => channel.remove(id),
     commands: (commands) => {
       world.commands = commands;
+      composer.refresh();
       channel.arrange();
     },
     application: (application) => {
       world.application = application;
       bar();
+      composer.refresh();
       channel.arrange();
     },
     thinking: (thought) => channel.think(thought),
@@ -129,7 +146,11 @@ async function start() {
 
   let connected = true;
   function bar() {
-    const text = !connected ? "The connection to the sandbox is lost. Trying again…" : world.application ? "" : "Waiting for the console…";
+    const text = !connected
+      ? "The connection to the sandbox is lost. Trying again…"
+      : world.application
+        ? ""
+        : "Waiting for the console…";
     at("bar").hidden = !text;
     at("bar").textContent = text;
   }

@@ -12,7 +12,8 @@ async function ask(path, init) {
     throw new Refusal("The sandbox does not answer. Is it still running?", { cause });
   }
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refusal(body.error ?? `The sandbox answered ${response.status} without saying why.`);
+  if (!response.ok)
+    throw new Refusal(body.error ?? `The sandbox answered ${response.status} without saying why.`);
   return body;
 }
 

@@ -19,13 +19,28 @@ export function drawSidebar(place, world, current, unread) {
       "header.guild",
       {},
       element("img.guild-mark", { src: "/page/mark.svg", alt: "" }),
-      element("div.guild-words", {}, element("strong", {}, world.guild.name), element("span", {}, "Atelier sandbox")),
+      element(
+        "div.guild-words",
+        {},
+        element("strong", {}, world.guild.name),
+        element("span", {}, "Sandbox on this machine"),
+      ),
     ),
     element("h2.side-title", { id: "channels-title" }, "Channels"),
-    element("ul.side-list.channels", { "aria-labelledby": "channels-title" }, world.channels.map((channel) => channelRow(channel, world, current, unread))),
-    element("div.members", {},
+    element(
+      "ul.side-list.channels",
+      { "aria-labelledby": "channels-title" },
+      world.channels.map((channel) => channelRow(channel, world, current, unread)),
+    ),
+    element(
+      "div.members",
+      {},
       element("h2.side-title", { id: "members-title" }, "You act as"),
-      element("ul.side-list", { "aria-labelledby": "members-title" }, world.members.map((member) => memberRow(member, world, current))),
+      element(
+        "ul.side-list",
+        { "aria-labelledby": "members-title" },
+        world.members.map((member) => memberRow(member, world, current)),
+      ),
     ),
   );
 }
@@ -39,7 +54,11 @@ function channelRow(channel, world, current, unread) {
     {},
     element(
       `a.side-row${here ? ".here" : ""}${isNew ? ".unread" : ""}`,
-      { href: address(world.me.id, channel.id), "aria-current": here ? "page" : null, data: { testid: "channel" } },
+      {
+        href: address(world.me.id, channel.id),
+        "aria-current": here ? "page" : null,
+        data: { testid: "channel" },
+      },
       icon(thread ? "thread" : "hash"),
       element("span.side-name", {}, channel.name),
       isNew && element("span.unseen", {}, "new messages"),
@@ -54,7 +73,11 @@ function memberRow(member, world, current) {
     {},
     element(
       `a.side-row.member${me ? ".here" : ""}`,
-      { href: address(member.id, current.id), "aria-current": me ? "true" : null, data: { testid: "member", member: member.id } },
+      {
+        href: address(member.id, current.id),
+        "aria-current": me ? "true" : null,
+        data: { testid: "member", member: member.id },
+      },
       avatar(member, ".small"),
       element("span.side-name", {}, member.name),
       member.administrator && element("span.role", {}, "admin"),

@@ -29,7 +29,8 @@ export function when(date) {
 
 export const clockTime = (date) => clock.format(date);
 
-export const dayName = (date) => date.toLocaleDateString("en", { day: "numeric", month: "long", year: "numeric" });
+export const dayName = (date) =>
+  date.toLocaleDateString("en", { day: "numeric", month: "long", year: "numeric" });
 
 /** "in 20 seconds", "3 minutes ago". */
 export function fromNow(date) {
@@ -45,7 +46,8 @@ export function timeElement(date, style = "f") {
   node.dateTime = date.toISOString();
   node.title = date.toLocaleString(undefined, STYLES.F);
   if (style === "R") node.dataset.relative = "";
-  node.textContent = style === "R" ? fromNow(date) : date.toLocaleString(undefined, STYLES[style] ?? STYLES.f);
+  node.textContent =
+    style === "R" ? fromNow(date) : date.toLocaleString(undefined, STYLES[style] ?? STYLES.f);
   return node;
 }
 

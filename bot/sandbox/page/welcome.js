@@ -13,7 +13,9 @@ const STEPS = [
 /** An introduction with a button for each first step whose command is there. */
 export function welcome(world, channel, composer) {
   const commands = usable(world.commands);
-  const steps = STEPS.map(([name, text]) => [commands.find((command) => command.name === name), text]).filter(([command]) => command);
+  const steps = STEPS.map(([name, text]) => [commands.find((command) => command.name === name), text]).filter(
+    ([command]) => command,
+  );
   return element(
     "li.empty",
     {},
@@ -22,9 +24,8 @@ export function welcome(world, channel, composer) {
     element(
       "p",
       {},
-      steps.length
-        ? "This is a Discord of your own: it runs on this machine, and nothing leaves it. Start here:"
-        : "This is a Discord of your own: it runs on this machine, and nothing leaves it. When the console has connected, its commands appear here.",
+      "This is a Discord of your own: it runs on this machine, and nothing leaves it. ",
+      steps.length ? "Start here:" : "When the console has connected, its commands appear here.",
     ),
     steps.map(([command, text]) =>
       element(

@@ -29,18 +29,33 @@ export class World {
     const { id, username, global_name: display, bot } = message.author;
     const member = this.members.find((known) => known.id === id);
     const name = member?.name ?? display ?? username;
-    return { id, name, app: Boolean(bot), color: member?.color, initials: member?.initials ?? initials(name) };
+    return {
+      id,
+      name,
+      app: Boolean(bot),
+      color: member?.color,
+      initials: member?.initials ?? initials(name),
+    };
   }
 }
 
 /** A round picture of somebody: initials on their colour, or the mark for the application. */
 export function avatar(person, size = "") {
   if (person.app) return element(`img.avatar.app${size}`, { src: "/page/mark.svg", alt: "" });
-  return element(`span.avatar${size}`, { "aria-hidden": "true", style: { "--tint": tint(person.color) } }, person.initials);
+  return element(
+    `span.avatar${size}`,
+    { "aria-hidden": "true", style: { "--tint": tint(person.color) } },
+    person.initials,
+  );
 }
 
 function initials(name) {
-  return name.split(/\s+/).map((word) => [...word][0]).join("").slice(0, 2).toUpperCase();
+  return name
+    .split(/\s+/)
+    .map((word) => [...word][0])
+    .join("")
+    .slice(0, 2)
+    .toUpperCase();
 }
 
 function tint(color) {

@@ -140,10 +140,7 @@ def console_libraries() -> list[str]:
 
 
 def test_the_console_image_names_libraries_of_the_project_only():
-    known = [
-        Requirement(text)
-        for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"])
-    ]
+    known = [Requirement(text) for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"])]
     known_names = {(canonicalize_name(item.name), frozenset(item.extras)) for item in known}
     named = [Requirement(text) for text in console_libraries()]
     assert {(canonicalize_name(item.name), frozenset(item.extras)) for item in named} <= known_names
@@ -173,9 +170,7 @@ def test_the_console_image_holds_each_library_that_the_console_imports():
     assert "disnake" in imported
     held = closure(text for text in console_libraries() if text != "asyncpg")
     home = metadata.packages_distributions()
-    missing = {
-        name for name in imported if not {canonicalize_name(found) for found in home[name]} & set(held)
-    }
+    missing = {name for name in imported if not {canonicalize_name(found) for found in home[name]} & set(held)}
     assert not missing
 
 

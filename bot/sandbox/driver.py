@@ -170,8 +170,11 @@ class Member:
         if isinstance(message, Interaction):
             if message.original is None:
                 raise Rejected(f"{message.command} has no answer yet.")
-            return self._world.message(message.original.id)
-        return self._world.message(str(message["id"]))
+            message = {"id": message.original.id}
+        shown = self._world.message(str(message["id"]))
+        if not shown.seen_by(self.id):
+            raise Rejected("This message is not there for you.")
+        return shown
 
 
 def name_of(component: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ PAYLOAD_LIMIT = 4096
 SENDS_PER_MINUTE = 120
 IDENTIFIES_PER_5_S = 16
 KEPT_EVENTS = 2000
+RESUMABLE_S = 300.0
 
 _NEEDS = {
     "MESSAGE_CREATE": GUILD_MESSAGES,
@@ -52,6 +53,7 @@ class Session:
         self.sequence = 0
         self.events: deque[tuple[int, str]] = deque(maxlen=KEPT_EVENTS)
         self.socket: Socket | None = None
+        self.lost = 0.0
 
 
 class Socket:
@@ -77,7 +79,7 @@ class Socket:
     async def close(self, code: int, reason: str = "") -> None:
         """Send what is queued, then close with a code."""
         self._outbox.put_nowait(None)
-        await self._writer
+        await asyncio.wait([self._writer])
         await self.socket.close(code=code, message=reason.encode())
 
     def cut(self) -> None:
@@ -166,6 +168,7 @@ class Gateway:
             self.sockets.discard(socket)
             if socket.session is not None and socket.session.socket is socket:
                 socket.session.socket = None
+                socket.session.lost = asyncio.get_running_loop().time()
                 if raw.close_code in (1000, 1001):  # the client said goodbye: nothing to resume
                     self.sessions.pop(socket.session.id, None)
             socket._writer.cancel()
@@ -178,6 +181,7 @@ class Gateway:
             await asyncio.sleep(self._heartbeat_s)
             if asyncio.get_running_loop().time() - socket.beat > 1.5 * self._heartbeat_s:
                 await socket.close(4009, "Session timed out.")
+                return
 
     def _receive(self, socket: Socket, message: WSMessage) -> None:
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -224,7 +228,9 @@ class Gateway:
             asyncio.get_running_loop().call_later(1.0, socket.send, INVALID, False)
             return
         session = Session(int(data["intents"]))
-        self.sessions[session.id] = session
+        self.sessions = {
+            id: each for id, each in self.sessions.items() if each.socket or each.lost > now - RESUMABLE_S
+        } | {session.id: session}
         self._attach(socket, session)
         ready = {
             "v": 10,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from .cdn import Cdn
 from .driver import Acts, File
@@ -117,6 +117,8 @@ class Live:
                 return web.json_response(await handler(request))
             except (Rejected, ValueError) as error:
                 return web.json_response({"error": str(error)}, status=400)
+            except web.HTTPRequestEntityTooLarge:
+                return web.json_response({"error": "Files may have at most 10 MiB."}, status=413)
             except KeyError as error:
                 return web.json_response({"error": f"The field {error} is missing."}, status=400)
             except Refusal as refusal:
@@ -144,16 +146,13 @@ class Live:
         }
 
     async def _run(self, request: web.Request) -> dict[str, str]:
-        payload: dict[str, Any] = {}
-        files: dict[str, File] = {}
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                continue
-            content = bytes(await part.read(decode=True))
-            if part.name == "payload":
-                payload = json.loads(content)
-            elif part.name is not None:
-                files[part.name] = File(part.filename or part.name, content)
+        form = await request.post()
+        payload = json.loads(str(form["payload"]))
+        files = {
+            field: File(part.filename, part.file.read())
+            for field, part in form.items()
+            if isinstance(part, web.FileField)
+        }
         path, options = _flatten(payload["name"], payload.get("options") or [])
         values = {
             each["name"]: files.get(str(each["value"])) if each["type"] == ATTACHMENT else each["value"]

@@ -45,6 +45,8 @@ class Rates:
         if "interaction_token" not in params and "webhook_token" not in params:
             self._check_global(now)
         key = (route, *(params.get(name, "") for name in _MAJOR))
+        if key not in self._buckets and len(self._buckets) > 1000:  # tokens come and go
+            self._buckets = {k: each for k, each in self._buckets.items() if each.resets > now}
         bucket = self._buckets.setdefault(key, _Bucket(*self._limits.get(route, ORDINARY)))
         if now >= bucket.resets:
             bucket.used, bucket.resets = 0, now + bucket.window_s

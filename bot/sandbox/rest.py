@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from .form import Form
 from .gateway import Gateway
 from .interactions import Interaction, Interactions
 from .limits import check_body
-from .message import LOADING, Message
+from .message import Message
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal, unknown
@@ -29,6 +30,7 @@ Answer = tuple[int, Any]
 Handler = Callable[[Call], Answer]
 NONCES_S = 5 * 60.0
 EDIT_PAUSE_S = 1.9
+KEPT = 10_000
 
 
 class Rest:
@@ -48,8 +50,8 @@ class Rest:
         violation: Callable[[str], None],
         publish: Callable[..., None],
     ) -> None:
-        self.requests: list[str] = []
-        self.refusals: list[str] = []
+        self.requests: deque[str] = deque(maxlen=KEPT)
+        self.refusals: deque[str] = deque(maxlen=KEPT)
         self.edits_too_fast = 0
         self._world = world
         self._desk = desk
@@ -305,10 +307,9 @@ class Rest:
     def _pace(self, message: Message) -> None:
         """Count edits of one message that follow each other faster than about every two seconds."""
         now = time.monotonic()
-        if not message.flags & LOADING:
-            if now - self._edited.get(message.id, -EDIT_PAUSE_S) < EDIT_PAUSE_S:
-                self.edits_too_fast += 1
-            self._edited[message.id] = now
+        if now - self._edited.get(message.id, -EDIT_PAUSE_S) < EDIT_PAUSE_S:
+            self.edits_too_fast += 1
+        self._edited[message.id] = now
 
     # channels and threads
 

@@ -66,7 +66,7 @@ class Sandbox:
         self.specification = Specification(spec_dir)
         self._tls = tls
         self._public, self._gateway_url, self._cdn_url = public, gateway, cdn
-        self._expecting = False
+        self._violations_go_to = self.violations
         self._pulse = asyncio.Event()
         self._archive = Archive(state)
         self.world = World(self._archive, self._told)
@@ -103,7 +103,7 @@ class Sandbox:
             violation=self._violation,
             publish=self._publish,
         )
-        acts = Acts(self.world, self.cdn, desk, self.interactions, lambda: self.gateway.connected)
+        acts = Acts(self.world, self.cdn, desk, self.interactions, lambda: bool(self.gateway.sessions))
         self.members = {each.name: Member(each, self.world, acts) for each in PROFILES}
         self.live = Live(self.world, self.cdn, acts, lambda: self.gateway.connected)
 
@@ -175,18 +175,14 @@ class Sandbox:
     @contextmanager
     def expect_refusals(self) -> Iterator[list[str]]:
         """A stretch in which broken rules are the test's own doing: listed, not held against anyone."""
-        before = len(self.rest.refusals)
-        seen: list[str] = []
-        self._expecting = True
+        before, self._violations_go_to = self._violations_go_to, []
         try:
-            yield seen
+            yield self._violations_go_to
         finally:
-            self._expecting = False
-            seen.extend(self.rest.refusals[before:])
+            self._violations_go_to = before
 
     def _violation(self, sentence: str) -> None:
-        if not self._expecting:
-            self.violations.append(sentence)
+        self._violations_go_to.append(sentence)
 
     def _publish(self, kind: str, data: Any, audience: str | None = None) -> None:
         self.live.publish(kind, data, audience)

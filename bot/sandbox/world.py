@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .archive import Archive
-from .message import Message
+from .message import LOADING, Message
 from .refusal import unknown
 from .snowflake import Snowflakes, fixed
 
@@ -82,7 +82,8 @@ class World:
         self._archive = archive
         self._tell = tell
         self.members = {profile.id: profile for profile in PROFILES}
-        self.messages = {each["id"]: Message.from_archive(each) for each in archive.all("message")}
+        messages = map(Message.from_archive, archive.all("message"))
+        self.messages = {each.id: each for each in messages if not each.flags & LOADING}
         self.commands: dict[str, list[dict[str, Any]]] = {
             each["scope"]: each["commands"] for each in archive.all("commands")
         }

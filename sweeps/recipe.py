@@ -194,6 +194,4 @@ def _key(stage: str, *inputs: Value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-assert tuple(CATALOGUE) == tuple(field.name for field in fields(Recipe)), (
-    "the catalogue and the recipe differ"
-)
+assert tuple(CATALOGUE) == tuple(field.name for field in fields(Recipe)), "the catalogue and the recipe differ"

@@ -68,6 +68,4 @@ def unknown(what: str, name: str, names: Iterable[str]) -> str:
     """The sentence for a name that does not exist, with the nearest one that does."""
     known = tuple(names)
     meant = nearest(name, known)
-    return (
-        f"no such {what}; did you mean {meant}?" if meant else f"no such {what}; there are {', '.join(known)}"
-    )
+    return f"no such {what}; did you mean {meant}?" if meant else f"no such {what}; there are {', '.join(known)}"

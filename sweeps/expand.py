@@ -1,0 +1,329 @@
+"""A document and who asks for it → the sweep: axes and ordered cells, counted before they are built."""
+
+import fnmatch
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from sweeps.axes import AxisSpec, Choices, Distribution, People, Prompts
+from sweeps.document import REPEAT, Document
+from sweeps.errors import Problems, SweepError
+from sweeps.parameters import CATALOGUE, LARGEST_SEED, SAMPLER_SCHEDULES, Value
+from sweeps.prompts import distinct, expand_prompt, read_prompt
+from sweeps.ranges import Numbers
+from sweeps.recipe import NOTHING, Recipe, draw_seed, resolve
+from sweeps.words import quote, shorten
+
+MOST_CELLS = 1000
+_MOST_BUILT = 1_000_000
+TIMES = " \N{MULTIPLICATION SIGN} "
+_TRIES = 20  # draws for each wanted cell before a random sweep gives up on its exclusions
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What moves: its values in order, each with the short label that the contact sheet shows.
+
+    The name joins with + what moves together; then each value is a tuple. `repeat` is the axis of the repeats.
+    """
+
+    name: str
+    values: tuple[Value | tuple[Value, ...], ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One recipe of a sweep; `at` is its index on each axis, None where it lies off the grid."""
+
+    id: str
+    recipe: Recipe
+    at: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a sweep file expands to.
+
+    `seed` is the one that was drawn (or given) for the whole sweep: with it `expand` gives the same cells again.
+    `left_out` counts the cells of the grid beyond run_cap. `rows` and `columns` name the axes of the contact sheet.
+    """
+
+    name: str
+    document: Document
+    axes: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+    seed: int
+    rows: str | None
+    columns: str | None
+    left_out: int = 0
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        return tuple(cell.recipe for cell in self.cells)
+
+
+def expand(
+    document: Document,
+    *,
+    settings: Mapping[str, Value] = NOTHING,
+    defaults: Mapping[str, Value] = NOTHING,
+    production: Mapping[str, Value] = NOTHING,
+    faces: Sequence[str] = (),
+    max_cells: int = MOST_CELLS,
+    seed: int | None = None,
+) -> Sweep:
+    """The sweep that a document means for somebody.
+
+    The document stands over the member's `settings`, these over a family's `defaults`; `faces` are the names that
+    `face_folder: {glob: …}` may match; `seed` replaces the drawn one. Raises SweepError, also when there would be more
+    than `max_cells` cells.
+    """
+    specs, values = _with_own_prompt(document, {k: v for k, v in settings.items() if v is not None})
+    _refuse_too_many(document, specs, faces, max_cells)
+    if seed is None:
+        stated = document.base.get("seed", values.get("seed") if document.seed is None else None)
+        seed = stated if isinstance(stated, int) else draw_seed()
+    person = _Member({**values, **document.base}, values, defaults, production, seed)
+    random = Random(f"{seed}/parameters")
+    moving = [_Moving.of(spec, faces) for spec in specs]
+    points = _drawn(document, moving, person, random) if document.method == "random" else _grid(moving)
+    kept = [point for point in points if not _excluded(document, point, person)]
+    if not kept and not document.include:
+        raise SweepError.at("exclude", "leaves no cell to draw; exclude fewer")
+    cap = document.run_cap if document.run_cap is not None else len(kept) * document.repeats
+    gridded = [(point, repeat) for point in kept for repeat in range(document.repeats)]
+    included = [(point, repeat) for point in _included(document, moving) for repeat in range(document.repeats)]
+    cells = _cells(document, [*gridded[:cap], *included], person)
+    axes = _axes(document, moving, kept)
+    rows, columns = _sheet(document, axes)
+    return Sweep(document.name, document, axes, cells, seed, rows, columns, max(len(gridded) - cap, 0))
+
+
+@dataclass(frozen=True)
+class _Member:
+    """What a cell stands on: the file's fixed values over the member's settings over the family's defaults."""
+
+    fixed: Mapping[str, Value]
+    settings: Mapping[str, Value]
+    defaults: Mapping[str, Value]
+    production: Mapping[str, Value]
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A cell before its recipe: what its axes set, and its index on each."""
+
+    values: Mapping[str, Value]
+    at: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class _Moving:
+    """An axis with its values built; a continuous one, or a huge range in a random sweep, has none and draws."""
+
+    spec: AxisSpec
+    points: tuple[tuple[Value, ...], ...]
+
+    @classmethod
+    def of(cls, spec: AxisSpec, faces: Sequence[str]) -> "_Moving":
+        match spec.source:
+            case Choices(values=points):
+                return cls(spec, points)
+            case Prompts(texts=texts):
+                return cls(spec, tuple((prompt,) for text in texts for prompt in expand_prompt(text)))
+            case People(pattern=pattern):
+                return cls(spec, tuple((name,) for name in faces if fnmatch.fnmatchcase(name, pattern)))
+            case Numbers() as numbers if numbers.count <= _MOST_BUILT:
+                return cls(spec, tuple((value,) for value in numbers))
+        return cls(spec, ())
+
+    def draw(self, random: Random) -> dict[str, Value]:
+        match self.spec.source:
+            case Distribution() as distribution:
+                point: tuple[Value, ...] = (distribution.draw(random),)
+            case Numbers() as numbers:
+                point = (numbers[random.randrange(numbers.count)],)
+            case Choices(probabilities=weights) if weights:
+                point = random.choices(self.points, weights)[0]
+            case _:
+                point = random.choice(self.points)
+        return dict(zip(self.spec.names, point, strict=True))
+
+
+def _with_own_prompt(document: Document, values: Mapping[str, Value]) -> tuple[list[AxisSpec], Mapping[str, Value]]:
+    """The document's axes; the member's own prompt is one too when it has braces and the file names no prompt."""
+    own = values.get("prompt")
+    if not isinstance(own, str) or "prompt" in document.paths:
+        return list(document.axes), values
+    text = read_prompt(own, "prompt")
+    if text.count() > 1:
+        return [AxisSpec(("prompt",), Prompts((text,)), "prompt"), *document.axes], values
+    return list(document.axes), {**values, "prompt": "".join(map(str, text.parts))}
+
+
+def _refuse_too_many(document: Document, specs: Sequence[AxisSpec], faces: Sequence[str], most: int) -> None:
+    """Counts before anything is built; raises SweepError when it would be more than `most` cells."""
+    problems = Problems()
+    counts = [_count(spec, faces, problems) for spec in specs]
+    included = len(document.include) * document.repeats
+    if document.method == "random":
+        total, factors = (document.run_cap or 0) + included, []
+        for spec, count in zip(specs, counts, strict=True):
+            if count > most and not isinstance(spec.source, Numbers):
+                problems.add(spec.path, f"expected at most {most:,} values, got {_many(count)}")
+    else:
+        total = math.prod(counts) * document.repeats + included
+        factors = [f"{_many(n)} {spec.name}" for spec, n in zip(specs, counts, strict=True) if n > 1]
+        factors += [f"{document.repeats} repeats"] if document.repeats > 1 else []
+    if document.run_cap is not None and document.run_cap > most:
+        problems.add("run_cap", f"expected at most {most:,}, got {_many(document.run_cap)}")
+    elif total > most:
+        product = f" ({TIMES.join(factors)})" if factors else ""
+        problems.add("", f"the sweep has {_many(total)} cells{product}, more than the {most:,} allowed")
+    problems.raise_if_any()
+
+
+def _count(spec: AxisSpec, faces: Sequence[str], problems: Problems) -> int:
+    match spec.source:
+        case Distribution():
+            return 1
+        case People(pattern=pattern):
+            found = sum(fnmatch.fnmatchcase(name, pattern) for name in faces)
+            if not found:
+                there = f"there are {shorten(', '.join(faces), 200)}" if faces else "nobody is known here"
+                problems.add(spec.path, f"expected a pattern that fits a person's name, got {quote(pattern)}; {there}")
+            return found
+        case source:
+            return source.count
+
+
+def _grid(moving: Sequence[_Moving]) -> list[_Point]:
+    """Every combination, the first axis slowest."""
+    found: list[_Point] = []
+    for at in itertools.product(*(range(len(axis.points)) for axis in moving)):
+        values: dict[str, Value] = {}
+        for axis, index in zip(moving, at, strict=True):
+            values.update(zip(axis.spec.names, axis.points[index], strict=True))
+        found.append(_Point(values, at))
+    return found
+
+
+def _drawn(document: Document, moving: Sequence[_Moving], person: _Member, random: Random) -> list[_Point]:
+    """As many random points as run_cap and repeats ask for; excluded ones are drawn again."""
+    wanted = -(-(document.run_cap or 0) // document.repeats)
+    found: list[_Point] = []
+    for _ in range(wanted * _TRIES):
+        if len(found) == wanted:
+            break
+        values: dict[str, Value] = {}
+        for axis in moving:
+            values.update(axis.draw(random))
+        point = _Point(values, (None,) * len(moving))
+        if not _excluded(document, point, person):
+            found.append(point)
+    return found
+
+
+def _excluded(document: Document, point: _Point, person: _Member) -> bool:
+    if not document.exclude:
+        return False
+    layers = (point.values, person.fixed, person.defaults)
+    for entry in document.exclude:
+        for name, value in entry.items():
+            layer = next((layer for layer in layers if name in layer), None)
+            if (layer[name] if layer is not None else CATALOGUE[name].default) != value:
+                break
+        else:
+            return True
+    return False
+
+
+def _included(document: Document, moving: Sequence[_Moving]) -> Iterable[_Point]:
+    """The cells off the grid; a prompt in braces and a list of seeds lend them their first value."""
+    first: dict[str, Value] = {}
+    for axis in moving:
+        if axis.spec.path in ("base.prompt", "prompt", "seed") and axis.points:
+            first.update(zip(axis.spec.names, axis.points[0], strict=True))
+    return [_Point({**first, **entry}, (None,) * len(moving)) for entry in document.include]
+
+
+def _cells(document: Document, points: Sequence[tuple[_Point, int]], person: _Member) -> tuple[Cell, ...]:
+    problems = Problems()
+    cells: list[Cell] = []
+    seeds = Random(f"{person.seed}/seeds")
+    seed = person.seed
+    for point, repeat in points:
+        if repeat == 0 and document.seed == "per_cell":
+            seed = seeds.randint(0, LARGEST_SEED)
+        settings = {**person.settings, **document.base, **point.values}
+        own = point.values.get("seed", document.base.get("seed"))
+        if own is None and document.seed is None:
+            own = person.settings.get("seed")
+        start = own if isinstance(own, int) else seed
+        settings["seed"] = (start + repeat) % (LARGEST_SEED + 1)
+        try:
+            recipe = resolve(
+                _fitting_schedule(settings, document), defaults=person.defaults, production=person.production
+            )
+        except SweepError as error:
+            for problem in error.problems:
+                problems.add(document.paths.get(problem.path, problem.path), problem.message)
+            continue
+        at = (*point.at, repeat) if document.repeats > 1 else point.at
+        cells.append(Cell(f"c{len(cells) + 1:03d}", recipe, at))
+    problems.raise_if_any()
+    return tuple(cells)
+
+
+def _fitting_schedule(settings: dict[str, Value], document: Document) -> dict[str, Value]:
+    """Without the member's own schedule where the file's sampler does not have it: the sampler's first is taken."""
+    sampler = str(settings.get("sampler"))
+    chosen = "sampler" in document.paths and "schedule" not in document.paths
+    if not chosen or settings.get("schedule") in SAMPLER_SCHEDULES.get(sampler, ()):
+        return settings
+    return {name: value for name, value in settings.items() if name != "schedule"}
+
+
+def _axes(document: Document, moving: Sequence[_Moving], points: Sequence[_Point]) -> tuple[Axis, ...]:
+    found: list[Axis] = []
+    for axis in moving:
+        names = axis.spec.names
+        values = axis.points
+        if document.method == "random":
+            values = tuple(dict.fromkeys(tuple(point.values[name] for name in names) for point in points))
+        labels = axis.spec.labels if axis.spec.labels and values is axis.points else _labels(names, values)
+        found.append(Axis(axis.spec.name, tuple(v[0] for v in values) if len(names) == 1 else values, labels))
+    if document.repeats > 1:
+        turns = tuple(range(document.repeats))
+        found.append(Axis(REPEAT, turns, tuple(f"#{turn + 1}" for turn in turns)))
+    return tuple(found)
+
+
+def _labels(names: Sequence[str], points: Sequence[tuple[Value, ...]]) -> tuple[str, ...]:
+    columns: list[Sequence[str]] = []
+    for name, values in zip(names, zip(*points, strict=True), strict=True):
+        if CATALOGUE[name].kind == "text":
+            columns.append([shorten(label) for label in distinct(map(str, values))])
+        else:
+            columns.append([CATALOGUE[name].show(value) for value in values])
+    return tuple(" · ".join(labels) for labels in zip(*columns, strict=True))
+
+
+def _sheet(document: Document, axes: Sequence[Axis]) -> tuple[str | None, str | None]:
+    """The contact sheet's rows and columns: as stated, else the first axis and the last; the repeats if need be."""
+    if document.method == "random":
+        return None, None
+    names = [axis.name for axis in axes if len(axis.values) > 1]
+    if len(names) > 2 and REPEAT in names and REPEAT not in (document.rows, document.columns):
+        names.remove(REPEAT)
+    columns = document.columns or next((name for name in reversed(names) if name != document.rows), None)
+    rows = document.rows or next((name for name in names if name != columns), None)
+    return rows, columns
+
+
+def _many(count: int) -> str:
+    return f"{count:,}" if count < 10**9 else "more than a billion"

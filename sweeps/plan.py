@@ -1,0 +1,122 @@
+"""Plan: recipes in order, the unique stage work that they need, and what that costs.
+
+Equal stage keys are drawn once, whoever asks; a plan merely counts them beforehand, to quote a price and a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sweeps.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Tokens for one base picture and for one face pass."""
+
+    base: int = 1
+    detail: int = 1
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured seconds, each as (p50, p90).
+
+    `evaluation`: one UNet evaluation of one sample at one megapixel; `stage`: everything else of one stage.
+    """
+
+    evaluation: tuple[float, float]
+    stage: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be drawn. Build it with `plan`."""
+
+    recipes: tuple[Recipe, ...]
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Indices of the recipes as they are drawn: equal bases side by side, each group where its first one stood."""
+        groups: dict[str, list[int]] = {}
+        for index, recipe in enumerate(self.recipes):
+            groups.setdefault(recipe.base_key(), []).append(index)
+        return tuple(index for group in groups.values() for index in group)
+
+    @property
+    def cells(self) -> int:
+        return len(self.recipes)
+
+    @property
+    def duplicates(self) -> int:
+        """Cells whose picture is another cell's too."""
+        return self.cells - len(self._pictures)
+
+    @property
+    def unique_encodes(self) -> int:
+        return len({recipe.encode_key() for recipe in self.recipes})
+
+    @property
+    def unique_bases(self) -> int:
+        return len(self._bases)
+
+    @property
+    def unique_faces(self) -> int:
+        return len({key for recipe in self.recipes if (key := recipe.faces_key())})
+
+    @property
+    def unique_details(self) -> int:
+        return len(self._details)
+
+    @property
+    def evaluations(self) -> int:
+        """UNet evaluations, a sample each: a step with guidance takes two."""
+        bases = sum(recipe.base_evaluations for recipe in self._bases.values())
+        return bases + sum(recipe.detail_evaluations for recipe in self._details.values())
+
+    @property
+    def naive_evaluations(self) -> int:
+        """UNet evaluations if every cell were drawn from its noise to its end."""
+        return sum(recipe.base_evaluations + recipe.detail_evaluations for recipe in self.recipes)
+
+    def summary(self) -> str:
+        """The plan in one line: "48 cells = 6 bases + 48 face passes"."""
+        passes = f" + {_times(self.unique_details, 'face pass', 'face passes')}" if self.unique_details else ""
+        bases = _times(self.unique_bases, "base", "bases")
+        twins = f", {self.duplicates} of them drawn already" if self.duplicates else ""
+        return f"{_times(self.cells, 'cell', 'cells')} = {bases}{passes}{twins}"
+
+    def tokens(self, prices: Prices) -> int:
+        """What the plan costs: each base and each face pass once."""
+        return self.unique_bases * prices.base + self.unique_details * prices.detail
+
+    def seconds(self, pace: Pace) -> tuple[float, float]:
+        """How long drawing takes one after the other: (p50, p90), in seconds."""
+        work = sum(r.base_evaluations * r.width * r.height for r in self._bases.values())
+        work += sum(r.detail_evaluations * r.detail_size**2 for r in self._details.values())
+        stages = self.unique_bases + self.unique_details
+        half, most = (
+            step * work / 2**20 + rest * stages for step, rest in zip(pace.evaluation, pace.stage, strict=True)
+        )
+        return half, most
+
+    @cached_property
+    def _bases(self) -> dict[str, Recipe]:
+        return {recipe.base_key(): recipe for recipe in self.recipes}
+
+    @cached_property
+    def _details(self) -> dict[str, Recipe]:
+        return {key: recipe for recipe in self.recipes if (key := recipe.detail_key())}
+
+    @cached_property
+    def _pictures(self) -> set[str]:
+        return {recipe.key() for recipe in self.recipes}
+
+
+def plan(recipes: Sequence[Recipe]) -> Plan:
+    """The plan that draws these recipes."""
+    return Plan(tuple(recipes))
+
+
+def _times(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

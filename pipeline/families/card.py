@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from pipeline.errors import BadRecipe
+from sweeps.parameters import Value
+from sweeps.recipe import Recipe, resolve
+
 
 @dataclass(frozen=True)
 class Card:
@@ -13,5 +17,16 @@ class Card:
     title: str
     native_width: int
     native_height: int
-    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    defaults: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     notes: str = ""
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse, without loading anything, what this version cannot draw: BadRecipe, a sentence."""
+        if recipe.detail:
+            raise BadRecipe("This version draws the base stage only: set detail to false.")
+        if recipe.face_folder:
+            raise BadRecipe("This version draws the base stage only and cannot use photos: leave face_folder empty.")
+
+    def first_recipe(self) -> Recipe:
+        """A short picture of the family's native size, drawn at start to measure how fast this machine is."""
+        return resolve({"prompt": "a first picture", "steps": 4}, defaults=self.defaults, seed=0)

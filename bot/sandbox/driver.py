@@ -43,6 +43,7 @@ class Acts:
 
     def run(self, member: Profile, channel: str, path: str, values: Mapping[str, Any]) -> Interaction:
         """Run a command; Rejected with a sentence when the Discord client would not send it."""
+        path = path.removeprefix("/")
         command, way, options = opts.find(self._world.all_commands(), path)
         self._ready(channel)
         plain = {name: value.name if isinstance(value, File) else value for name, value in values.items()}
@@ -57,6 +58,7 @@ class Acts:
         self, member: Profile, channel: str, path: str, focused: str, values: Mapping[str, Any]
     ) -> Interaction:
         """Ask for the choices of the option being typed."""
+        path = path.removeprefix("/")
         command, way, options = opts.find(self._world.all_commands(), path)
         self._ready(channel)
         option = next((each for each in options if each["name"] == focused), None)

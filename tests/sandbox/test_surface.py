@@ -19,7 +19,7 @@ async def test_a_command_is_answered(sandbox: Sandbox) -> None:
         assert answer.first_answer_s is not None
         assert 0 < answer.first_answer_s < 3
         assert (await answer.reply())["interaction_metadata"]["user"]["username"] == "mina"
-        left = await sandbox.members["theo"].run("halves left", name="x")
+        left = await sandbox.members["theo"].run("/halves left", name="x")
         assert left.content == "left x"
 
 

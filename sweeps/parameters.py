@@ -154,7 +154,7 @@ class Parameter:
                 meant = nearest(value, self.choices)
                 return f"; did you mean {meant}?" if meant else ""
             case str() if self.is_number:
-                return _text_for_number(value)
+                return _text_for_number(self.name, value)
             case int() | float() if self.kind == "text":
                 return f' (put it in quotes: "{quote(value)}")'
             case Mapping() if self.kind == "text":
@@ -178,7 +178,7 @@ def _float(value: int | float) -> float:
         return math.inf
 
 
-def _text_for_number(text: str) -> str:
+def _text_for_number(name: str, text: str) -> str:
     plain = text.strip()
     if re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d{1,2}", plain):
         return f" (YAML reads {plain} as text: write it as {number(float(plain))})"
@@ -189,7 +189,7 @@ def _text_for_number(text: str) -> str:
     if plain.startswith(("range(", "linspace(", "np.")) or re.fullmatch(r"\d+\)", plain):
         return ' (functions are not read here: a range is written "0-4", with a step "0-10 (+2)")'
     if re.fullmatch(r"[\d.]+ ?- ?[\d.]+.*", plain):
-        return f' (a range stands alone, outside of a list: "{shorten(plain)}")'
+        return f' (a range is an axis: {name}: "{shorten(plain, 40)}" under parameters)'
     return ""
 
 

@@ -83,7 +83,7 @@ class Plan:
         """The plan in one line: "48 cells = 6 bases + 48 face passes"."""
         passes = f" + {_times(self.unique_details, 'face pass', 'face passes')}" if self.unique_details else ""
         bases = _times(self.unique_bases, "base", "bases")
-        twins = f", {self.duplicates} of them drawn already" if self.duplicates else ""
+        twins = f", {self.duplicates:,} equal to another" if self.duplicates else ""
         return f"{_times(self.cells, 'cell', 'cells')} = {bases}{passes}{twins}"
 
     def tokens(self, prices: Prices) -> int:

@@ -10,10 +10,10 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 
 from dynamicprompts.commands import Command, LiteralCommand, SequenceCommand, VariantCommand, VariantOption
 from dynamicprompts.enums import SamplingMethod
+from dynamicprompts.samplers import CombinatorialSampler
 from dynamicprompts.sampling_context import SamplingContext
 from dynamicprompts.wildcards import WildcardManager
 
@@ -26,6 +26,9 @@ MOST_COUNTED = 32  # alternatives in braces that carry a count
 HUGE = 10**9
 _WILDCARD = re.compile(r"__[^\s_{}|]+(?:_[^\s_{}|]+)*__")
 _COUNT = re.compile(r"\s*(\d{1,4})?(-)?(\d{1,4})?\s*$")
+_COMBINE = SamplingContext(
+    SamplingMethod.COMBINATORIAL, WildcardManager(), {SamplingMethod.COMBINATORIAL: CombinatorialSampler()}
+)
 _WEIGHT = re.compile(r"\s*\d{1,9}(?:\.\d{0,9})?::")
 
 
@@ -86,7 +89,7 @@ def expand_prompt(text: Text) -> tuple[str, ...]:
     """Every prompt that a text makes, in order, equal ones once. Call it after `count`, which is not bounded."""
     if not any(isinstance(part, Choice) for part in text.parts):
         return ("".join(map(str, text.parts)),)
-    texts = (" ".join(result.text.split()) for result in _sampler().sample_prompts(text.command()))
+    texts = (" ".join(result.text.split()) for result in _COMBINE.sample_prompts(text.command()))
     return tuple(dict.fromkeys(texts))
 
 
@@ -205,8 +208,3 @@ def _subsets(ways: list[int], size: int) -> int:
         for i in range(size, 0, -1):
             sums[i] = min(HUGE, sums[i] + sums[i - 1] * count)
     return sums[size]
-
-
-@cache
-def _sampler() -> SamplingContext:
-    return SamplingContext(SamplingMethod.COMBINATORIAL, WildcardManager())

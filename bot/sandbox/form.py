@@ -43,6 +43,9 @@ class Form:
         if not isinstance(value, list):
             self.wrong(path, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
             return []
+        for number, entry in enumerate(value):
+            if entry is None:
+                self.missing((*path, number))
         if len(value) > most and not least:
             self.wrong(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")
         elif not least <= len(value) <= most:

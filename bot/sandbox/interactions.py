@@ -235,7 +235,13 @@ class Interactions:
             interaction.answered.set()
 
     def _post(
-        self, interaction: Interaction, body: dict[str, Any], uploads: list[Upload], *, ephemeral: bool
+        self,
+        interaction: Interaction,
+        body: dict[str, Any],
+        uploads: list[Upload],
+        *,
+        ephemeral: bool,
+        reference: str | None = None,
     ) -> Message:
         return self._desk.post(
             body,
@@ -245,6 +251,7 @@ class Interactions:
             audience=interaction.member.id if ephemeral else None,
             interaction=interaction.asked(),
             webhook=APPLICATION,
+            reference=reference,
         )
 
     def _thinking(self, interaction: Interaction) -> Message:
@@ -272,7 +279,8 @@ class Interactions:
         if original is not None and original.flags & LOADING:
             return self.edit(interaction, original, body, uploads)
         ephemeral = bool(int(body.get("flags") or 0) & EPHEMERAL)
-        message = self._post(interaction, body, uploads, ephemeral=ephemeral)
+        reference = None if original is None else original.id
+        message = self._post(interaction, body, uploads, ephemeral=ephemeral, reference=reference)
         interaction.followups.append(message)
         return message
 

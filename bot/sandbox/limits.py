@@ -35,6 +35,7 @@ def message(form: Form, path: Path, body: dict[str, Any], uploads: list[Upload],
     components.check(form, (*path, "components"), body.get("components"), v2=bool(flags & COMPONENTS_V2))
     _attachments(form, path, body.get("attachments"), uploads)
     _mentions(form, (*path, "allowed_mentions"), body.get("allowed_mentions"))
+    form.thing((*path, "message_reference"), body.get("message_reference"))
     if not isinstance(body.get("nonce"), int):
         form.text((*path, "nonce"), body.get("nonce"), NONCE)
 

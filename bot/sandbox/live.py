@@ -79,7 +79,9 @@ class Live:
 
     def _show(self, message: Message) -> dict[str, Any]:
         shown = message.as_discord(self._cdn)
-        return shown if message.interaction is None else shown | {"interaction_by": self._by(message)}
+        if message.interaction is None or message.reference is not None:  # a follow-up only replies
+            return shown
+        return shown | {"interaction_by": self._by(message)}
 
     def _by(self, message: Message) -> dict[str, Any]:
         asked = message.interaction or {}

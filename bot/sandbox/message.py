@@ -76,28 +76,33 @@ class Message:
         if self.reference is not None:
             shown["message_reference"] = {"type": 0, "channel_id": self.channel, "message_id": self.reference}
         if self.interaction is not None:
-            shown |= _show_interaction(self.interaction)
+            shown |= _show_interaction(self.interaction, original=self.reference)
         return shown
 
     def _type(self) -> int:
-        if self.interaction is not None and self.interaction["type"] == 2:
-            return 20  # an answer to a slash command
-        return 19 if self.reference is not None or self.interaction is not None else 0
+        if self.reference is not None:
+            return 19  # a reply; a follow-up replies to the first answer
+        return 20 if self.interaction is not None and self.interaction["type"] == 2 else 0
 
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
-def _show_interaction(interaction: dict[str, Any]) -> dict[str, Any]:
+def _show_interaction(interaction: dict[str, Any], *, original: str | None) -> dict[str, Any]:
+    """What a message says about the act it answers; a follow-up also names the first answer."""
     metadata = {
         "id": interaction["id"],
         "type": interaction["type"],
         "user": interaction["user"],
         "authorizing_integration_owners": {"0": interaction["guild"]},
     }
+    if original is not None:
+        metadata["original_response_message_id"] = original
     if interaction["type"] == 3:
         return {"interaction_metadata": metadata | {"interacted_message_id": interaction["message"]}}
+    if original is not None:
+        return {"interaction_metadata": metadata}
     named = {
         "id": interaction["id"],
         "type": interaction["type"],

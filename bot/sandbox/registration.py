@@ -21,7 +21,10 @@ def check(bodies: Any) -> None:
     for number, value in enumerate(form.items((), bodies, PER_SCOPE)):
         command = form.thing((number,), value)
         kind = form.choice((number, "type"), command.get("type") or 1, (1, 2, 3))
-        name = form.text((number, "name"), command.get("name"), 32, 1)
+        if kind == 1:
+            name = _named(form, (number,), command)
+        else:  # a command of the context menu: any name, no description
+            name = form.text((number, "name"), command.get("name"), 32, 1)
         if (name, kind) in seen:
             form.wrong(
                 (number, "name"),
@@ -30,14 +33,14 @@ def check(bodies: Any) -> None:
             )
         seen.add((name, kind))
         if kind == 1:
-            _named(form, (number,), command)
             _options(form, (number, "options"), command.get("options"), (GROUP, SUBCOMMAND))
             if _characters(command) > CHARACTERS:
                 form.wrong((number,), "APPLICATION_COMMAND_TOO_LARGE", f"Command exceeds maximum size ({CHARACTERS})")
     form.close()
 
 
-def _named(form: Form, path: Path, thing: dict[str, Any]) -> None:
+def _named(form: Form, path: Path, thing: dict[str, Any]) -> str:
+    """Check a name and its description; the name."""
     name = form.text((*path, "name"), thing.get("name"), 32, 1)
     if name and (not NAME.match(name) or name != name.lower()):
         form.wrong(
@@ -46,6 +49,7 @@ def _named(form: Form, path: Path, thing: dict[str, Any]) -> None:
             "Command name is invalid: lowercase letters, digits, - and _ only",
         )
     form.text((*path, "description"), thing.get("description"), 100, 1)
+    return name
 
 
 def _options(form: Form, path: Path, value: Any, nesting: tuple[int, ...]) -> None:
@@ -55,11 +59,11 @@ def _options(form: Form, path: Path, value: Any, nesting: tuple[int, ...]) -> No
     for number, each in enumerate(form.items(path, value, 25)):
         here = (*path, number)
         option = form.thing(here, each)
-        _named(form, here, option)
+        name = _named(form, here, option)
         kind = form.choice((*here, "type"), option.get("type"), (*nesting, 3, 4, 5, 6, 7, 8, 9, 10, 11))
-        if option.get("name") in seen:
+        if name and name in seen:
             form.wrong(here, "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS", "Option names must be unique")
-        seen.add(str(option.get("name")))
+        seen.add(name)
         if kind == GROUP:
             _options(form, (*here, "options"), option.get("options"), (SUBCOMMAND,))
         elif kind == SUBCOMMAND:

@@ -126,6 +126,9 @@ class Rest:
                 return _json(status, body, headers)
             except Refusal as refusal:
                 return self._refuse(route, refusal, headers)
+            except Exception as error:
+                self._violation(f"sandbox failed at {route}: {error!r}")
+                raise
 
         return serve
 
@@ -223,7 +226,7 @@ class Rest:
         return self._interactions.by_token(call.params["webhook_id"], call.params["webhook_token"])
 
     def _follow_up(self, call: Call) -> Answer:
-        message = self._interactions.follow_up(self._token_of(call), call.body, call.uploads)
+        message = self._interactions.follow_up(self._token_of(call), call.body or {}, call.uploads)
         return 200, self._show(message)
 
     def _found(self, call: Call) -> tuple[Interaction, Message]:
@@ -236,7 +239,7 @@ class Rest:
     def _edit_answer(self, call: Call) -> Answer:
         interaction, message = self._found(call)
         self._pace(message)
-        return 200, self._show(self._interactions.edit(interaction, message, call.body, call.uploads))
+        return 200, self._show(self._interactions.edit(interaction, message, call.body or {}, call.uploads))
 
     def _delete_answer(self, call: Call) -> Answer:
         self._interactions.delete(*self._found(call))
@@ -276,18 +279,32 @@ class Rest:
             made, id = self._nonces.get(key, (0.0, ""))
             if time.monotonic() - made < NONCES_S and id in self._world.messages:
                 return 200, self._show(self._world.message(id))
-        reference = (body.get("message_reference") or {}).get("message_id")
+        reference = self._reference(body.get("message_reference") or {}, channel["id"])
         message = self._desk.post(
             body,
             call.uploads,
             channel=channel["id"],
             author=BOT.user(),
             nonce=nonce,
-            reference=None if reference is None else str(reference),
+            reference=reference,
         )
         if nonce is not None:
             self._nonces[key] = (time.monotonic(), message.id)
         return 200, self._show(message)
+
+    def _reference(self, named: dict[str, Any], channel: str) -> str | None:
+        """The id of the message a post replies to, if it does."""
+        if named.get("message_id") is None:
+            return None
+        id = str(named["message_id"])
+        found = self._world.messages.get(id)
+        if found is not None and found.channel == channel:
+            return id
+        if named.get("fail_if_not_exists", True):
+            form = Form()
+            form.wrong(("message_reference",), "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
+            form.close()
+        return None
 
     def _own(self, call: Call) -> Message:
         message = self._visible(call)

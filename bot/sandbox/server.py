@@ -66,7 +66,7 @@ class Sandbox:
         self.specification = Specification(spec_dir)
         self._tls = tls
         self._public, self._gateway_url, self._cdn_url = public, gateway, cdn
-        self._violations_go_to = self.violations
+        self._broken = self.violations
         self._pulse = asyncio.Event()
         self._archive = Archive(state)
         self.world = World(self._archive, self._told)
@@ -175,14 +175,14 @@ class Sandbox:
     @contextmanager
     def expect_refusals(self) -> Iterator[list[str]]:
         """A stretch in which broken rules are the test's own doing: listed, not held against anyone."""
-        before, self._violations_go_to = self._violations_go_to, []
+        before, self._broken = self._broken, []
         try:
-            yield self._violations_go_to
+            yield self._broken
         finally:
-            self._violations_go_to = before
+            self._broken = before
 
     def _violation(self, sentence: str) -> None:
-        self._violations_go_to.append(sentence)
+        self._broken.append(sentence)
 
     def _publish(self, kind: str, data: Any, audience: str | None = None) -> None:
         self.live.publish(kind, data, audience)

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 DISPATCHES = {
     "READY": "GwReady",
@@ -18,12 +18,14 @@ RECEIVED = "GwReceive"
 _CALLBACK = "/interactions/{interaction_id}/{interaction_token}/callback"
 
 
-class Problem(tuple[tuple[str | int, ...], str]):
+class Problem(NamedTuple):
     """Where in a body, and what is wrong there."""
 
+    path: tuple[str | int, ...]
+    message: str
+
     def __str__(self) -> str:
-        path, message = self
-        return f"{'.'.join(map(str, path)) or '(body)'}: {message[:300]}"
+        return f"{'.'.join(map(str, self.path)) or '(body)'}: {self.message[:300]}"
 
 
 class Specification:
@@ -73,7 +75,7 @@ class Specification:
         validator = self._schemas.validator(schema)
         if validator.is_valid(body):
             return []
-        return [Problem((tuple(error.instance_path), error.message)) for error in validator.iter_errors(body)]
+        return [Problem(tuple(error.instance_path), error.message) for error in validator.iter_errors(body)]
 
 
 class _Schemas:

@@ -1,6 +1,10 @@
 """Negative controls: the sandbox refuses what Discord refuses, with Discord's code at the path of the mistake."""
 
+import copy
 import io
+import json
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -8,6 +12,7 @@ import pytest
 
 from bot.sandbox import Sandbox
 from bot.sandbox.interactions import Interaction
+from bot.sandbox.rates import Rates
 from bot.sandbox.world import APPLICATION, STUDIO
 from tests.sandbox.conftest import Raw
 from tests.sandbox.strict import SPECIFICATION
@@ -144,6 +149,11 @@ MESSAGES = {
         {"content": "x", "attachments": [{"id": "0", "filename": "a.png"}]},
         "attachments.0.id",
         "ATTACHMENT_NOT_FOUND",
+    ),
+    "a reply to a message that is not there": (
+        {"content": "x", "message_reference": {"message_id": "1"}},
+        "message_reference",
+        "REPLIES_UNKNOWN_MESSAGE",
     ),
     "a nonce above 25": ({"content": "x", "nonce": "n" * 26}, "nonce", "BASE_TYPE_MAX_LENGTH"),
     "an ephemeral message outside an interaction": (
@@ -427,3 +437,55 @@ async def test_without_the_schemas_the_sandbox_says_so_and_still_keeps_the_limit
         assert status == 400
         assert "not at hand" in sandbox.specification.status
         assert sandbox.checked.total() == 0
+
+
+JUNK = (None, "", "x", -1, 7, 1.5, True, [], {}, [None], ["x"], [[]], {"x": 1}, "9" * 30, 1 << 40, [{}], "é" * 300)
+
+
+def spots(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a body where something else could stand: (container, key)."""
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield node, key
+            yield from spots(value)
+
+
+def spoiled(body: Any, chance: random.Random) -> Any:
+    """A copy of a body with junk in one to three places."""
+    body = copy.deepcopy(body)
+    for _ in range(chance.randint(1, 3)):
+        container, key = chance.choice(list(spots(body)))
+        container[key] = copy.deepcopy(chance.choice(JUNK))
+        if not list(spots(body)):
+            break
+    return body
+
+
+@pytest.mark.parametrize("schemas", [True, False], ids=["with schemas", "by the limits alone"])
+async def test_no_body_however_spoiled_makes_the_sandbox_fail(schemas: bool) -> None:
+    chance = random.Random(7)
+    rates = Rates({}, per_second=10**9)
+    layout = {"flags": V2, "components": [{"type": 17, "components": [text(), gallery(2)["components"][0]]}]}
+    page = {"title": "t", "fields": [{"name": "n", "value": "v"}], "image": {"url": "https://example.org/a.png"}}
+    bodies = [
+        ("POST", POST, {"content": "x", "embeds": [page], "flags": 4, "nonce": "n", "tts": False} | row(button())),
+        ("POST", POST, layout),
+        ("POST", POST, {"content": "x", "attachments": [{"id": "0"}], "message_reference": {"message_id": "1"}}),
+        ("PUT", COMMANDS, [command(options=[option(choices=[{"name": "a", "value": "a"}])], type=1)]),
+        ("POST", f"/channels/{STUDIO}/threads", {"name": "t", "auto_archive_duration": 60, "type": 11}),
+        ("PATCH", f"/channels/{STUDIO}", {"topic": "t", "rate_limit_per_user": 1}),
+    ]
+    folder = SPECIFICATION if schemas else None
+    async with Sandbox(spec_dir=folder, rates=rates) as sandbox, aiohttp.ClientSession() as session:
+        session.headers["Authorization"] = f"Bot {sandbox.token}"
+        session.headers["User-Agent"] = "DiscordBot (https://example.org, 1.0)"
+        raw = Raw(sandbox, session)
+        statuses = set()
+        with sandbox.expect_refusals():
+            for number in range(600):
+                method, path, body = bodies[number % len(bodies)]
+                sent = spoiled(body, chance)
+                status, answer = await raw.ask(method, path, sent)
+                assert status < 500, (json.dumps(sent), answer)
+                statuses.add(status)
+        assert {200, 400} <= statuses

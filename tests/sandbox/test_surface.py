@@ -33,6 +33,7 @@ async def test_a_deferred_answer_is_edited_and_followed_up_with_files(sandbox: S
         assert reply["attachments"] == []  # the picture stands in the embed
         await sandbox.until(lambda: shown.followups)
         [more] = [each for each in sandbox.messages() if each["content"] == "one more thing"]
+        assert (more["type"], more["message_reference"]["message_id"]) == (19, reply["id"])
         [file] = more["attachments"]
         assert (file["width"], file["height"], file["description"]) == (2, 1, "the picture more.png")
         async with aiohttp.ClientSession() as browser:

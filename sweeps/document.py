@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
-from sweeps.axes import AxisSpec, Choices, Fixed, Method, Prompts, read_entry, read_labels, read_scalar, read_values
+from sweeps.axes import AxisSpec, Choices, Fixed, Method, Prompts, read_labels, read_scalar, read_values
+from sweeps.entry import read_entry
 from sweeps.errors import Problems, SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value
 from sweeps.prompts import read_prompt
 from sweeps.ranges import Numbers
-from sweeps.words import either, nearest, quote, unknown
+from sweeps.words import below, either, nearest, quote, unknown
 
 KEYS = (
     "version", "name", "method", "run_cap", "repeats", "seed", "base", "parameters", "zip", "exclude", "include",
@@ -18,7 +19,12 @@ KEYS = (
 )  # fmt: skip
 # What W&B's files carry besides, for W&B's own agents.
 OTHERS = ("program", "metric", "command", "project", "entity", "description", "early_terminate")
-MOST_REPEATS = 1000
+FIELDS = {
+    "name": Parameter("name", "text", "", "the sweep's name", "sweep", max_length=100),
+    "method": Parameter("method", "choice", "grid", "every combination, or draws", "sweep", choices=("grid", "random")),
+    "run_cap": Parameter("run_cap", "int", None, "cells at most", "sweep", minimum=1, maximum=10**7),
+    "repeats": Parameter("repeats", "int", 1, "generations per cell", "sweep", minimum=1, maximum=1000),
+}
 REPEAT = "repeat"
 
 
@@ -64,12 +70,12 @@ class _Check:
 
     def document(self) -> Document:
         self._keys()
-        name = self._name()
-        method = self._method()
-        run_cap = self._whole("run_cap", 1, 2**32, None)
-        if method == "random" and "run_cap" not in self.tree:
+        name = " ".join(str(self._own("name")).split())
+        method: Method = "random" if self._own("method") == "random" else "grid"
+        run_cap = cast("int | None", self._own("run_cap"))
+        if method == "random" and self.tree.get("run_cap") is None:
             self.problems.add("run_cap", "expected how many cells to draw, got nothing: method random needs it")
-        repeats = self._whole("repeats", 1, MOST_REPEATS, 1)
+        repeats = cast("int", self._own("repeats"))
         self._base()
         self._parameters(method)
         self._zips()
@@ -82,51 +88,36 @@ class _Check:
             self.problems.add("columns", f"expected another axis than rows, got {quote(columns)}")
         self.problems.raise_if_any()
         return Document(
-            name, method, run_cap, repeats or 1, seed, self.base, tuple(self.axes), exclude, include, rows, columns,
+            name, method, run_cap, repeats, seed, self.base, tuple(self.axes), exclude, include, rows, columns,
             self.paths,
         )  # fmt: skip
 
     def _keys(self) -> None:
         for key in self.tree:
+            where = below("", key)
             if key in KEYS or key in OTHERS:
                 continue
             if key in CATALOGUE:
-                self.problems.add(key, "belongs under base (one value for all cells) or under parameters (an axis)")
+                self.problems.add(where, "belongs under base (one value for all cells) or under parameters (an axis)")
             elif nearest(key, KEYS):
-                self.problems.add(key, unknown("key", key, KEYS))
+                self.problems.add(where, unknown("key", key, KEYS))
             elif (meant := nearest(key, CATALOGUE)) is not None:
-                self.problems.add(key, f"no such key; did you mean {meant}, under base or parameters?")
+                self.problems.add(where, f"no such key; did you mean {meant}, under base or parameters?")
             else:
-                self.problems.add(key, unknown("key", key, KEYS))
+                self.problems.add(where, unknown("key", key, KEYS))
         version = self.tree.get("version", 1)
         if isinstance(version, bool) or version not in (1, "1"):
             self.problems.add("version", f"expected 1, got {quote(version)}")
 
-    def _name(self) -> str:
-        name = self.tree.get("name", "")
-        if isinstance(name, str) and len(name) <= 100 and name.isprintable():
-            return name
-        got = quote(name)
-        hint = f' (put it in quotes: "{got}")' if isinstance(name, int | float) and name is not True else ""
-        self.problems.add("name", f"expected one line of text, at most 100 characters, got {got}{hint}")
-        return ""
-
-    def _method(self) -> Method:
-        match self.tree.get("method", "grid"):
-            case "grid":
-                return "grid"
-            case "random":
-                return "random"
-            case method:
-                self.problems.add("method", f"expected grid or random, got {quote(method)}")
-                return "grid" if "run_cap" not in self.tree else "random"
-
-    def _whole(self, key: str, least: int, most: int, default: int | None) -> int | None:
-        value = self.tree.get(key, default)
-        if value is default or (isinstance(value, int) and not isinstance(value, bool) and least <= value <= most):
-            return value if isinstance(value, int) else None
-        self.problems.add(key, f"expected a whole number from {least} to {most:,}, got {quote(value)}")
-        return default
+    def _own(self, key: str) -> Value:
+        """The value of one of the file's own fields, or its default."""
+        parameter = FIELDS[key]
+        if key in self.tree:
+            try:
+                return parameter.check(self.tree[key], key)
+            except SweepError as error:
+                self.problems.take(error)
+        return parameter.default
 
     def _mapping(self, key: str, what: str) -> Mapping[str, object]:
         written = self.tree.get(key, {})
@@ -136,8 +127,8 @@ class _Check:
         return {}
 
     def _base(self) -> None:
-        for name, written in self._mapping("base", "steps: 20, …").items():
-            path = f"base.{name}"
+        for name, written in self._mapping("base", "steps: 20").items():
+            path = below("base", name)
             if name not in CATALOGUE:
                 self.problems.add(path, unknown("parameter", name, CATALOGUE))
             elif isinstance(written, list):
@@ -147,7 +138,7 @@ class _Check:
 
     def _parameters(self, method: Method) -> None:
         for name, written in self._mapping("parameters", "steps: {values: [10, 20]}").items():
-            path = f"parameters.{name}"
+            path = below("parameters", name)
             if name not in CATALOGUE:
                 self.problems.add(path, unknown("parameter", name, CATALOGUE))
             else:
@@ -169,7 +160,7 @@ class _Check:
             if name == "labels":
                 continue
             if name not in CATALOGUE:
-                self.problems.add(f"{path}.{name}", unknown("parameter", name, CATALOGUE))
+                self.problems.add(below(path, name), unknown("parameter", name, CATALOGUE))
             elif self._free(name, f"{path}.{name}"):
                 self.paths[name] = f"{path}.{name}"
                 try:
@@ -236,7 +227,7 @@ class _Check:
             values: dict[str, Value] = {}
             for name, written in entry.items():
                 if name not in CATALOGUE:
-                    self.problems.add(f"{path}.{name}", unknown("parameter", name, CATALOGUE))
+                    self.problems.add(below(path, name), unknown("parameter", name, CATALOGUE))
                     continue
                 try:
                     values[name] = CATALOGUE[name].check(written, f"{path}.{name}")
@@ -253,11 +244,11 @@ class _Check:
         self.problems.add(key, f"expected a list ({example}), got {quote(written)}")
         return []
 
-    def _sheet(self, key: str, repeats: int | None) -> str | None:
+    def _sheet(self, key: str, repeats: int) -> str | None:
         """The axis that the contact sheet's rows or columns show."""
         written = self.tree.get(key)
         names = {name: axis.name for axis in self.axes for name in (*axis.names, axis.name)}
-        if (repeats or 1) > 1:
+        if repeats > 1:
             names[REPEAT] = REPEAT
         if written is None and key not in self.tree:
             return None
@@ -287,10 +278,13 @@ class _Check:
             self.base[name] = entry.value
 
     def _free(self, name: str, path: str) -> bool:
-        if name in self.paths:
-            self.problems.add(path, f"stands at {self.paths[name]} already; keep one of them")
-            return False
-        return True
+        """Whether a name may stand here too: an axis stands over `base`, all else only once."""
+        before = self.paths.get(name)
+        braces = any(axis.path == before for axis in self.axes if name in axis.names)
+        if before is None or (before.startswith("base.") and not braces and path != "seed"):
+            return True
+        self.problems.add(path, f"stands at {before} already; keep one of them")
+        return False
 
 
 def _single(parameter: Parameter, written: object, path: str) -> AxisSpec | Fixed:

@@ -9,7 +9,7 @@ from random import Random
 
 from sweeps.axes import AxisSpec, Choices, Distribution, People, Prompts
 from sweeps.document import REPEAT, Document
-from sweeps.errors import Problems, SweepError
+from sweeps.errors import Problem, Problems, SweepError
 from sweeps.parameters import CATALOGUE, LARGEST_SEED, SAMPLER_SCHEDULES, Value
 from sweeps.prompts import distinct, expand_prompt, read_prompt
 from sweeps.ranges import Numbers
@@ -18,6 +18,7 @@ from sweeps.words import quote, shorten
 
 MOST_CELLS = 1000
 _MOST_BUILT = 1_000_000
+_PARTNERS = {"schedule": "sampler", "denoise": "detail_steps"}  # what else a contradiction may come from
 TIMES = " \N{MULTIPLICATION SIGN} "
 _TRIES = 20  # draws for each wanted cell before a random sweep gives up on its exclusions
 
@@ -271,12 +272,21 @@ def _cells(document: Document, points: Sequence[tuple[_Point, int]], person: _Me
             )
         except SweepError as error:
             for problem in error.problems:
-                problems.add(document.paths.get(problem.path, problem.path), problem.message)
+                problems.add(*_placed(document, problem))
             continue
         at = (*point.at, repeat) if document.repeats > 1 else point.at
         cells.append(Cell(f"c{len(cells) + 1:03d}", recipe, at))
     problems.raise_if_any()
     return tuple(cells)
+
+
+def _placed(document: Document, problem: Problem) -> tuple[str, str]:
+    """A recipe's problem at the place in the file that it comes from."""
+    names = (problem.path, _PARTNERS.get(problem.path, ""))
+    name = next((name for name in names if name in document.paths), problem.path)
+    apart = {"sampler", "schedule"} <= {axis.name for axis in document.axes}
+    hint = "; exclude that pair, or let zip move the two together" if name == "schedule" and apart else ""
+    return document.paths.get(name, name), problem.message + hint
 
 
 def _fitting_schedule(settings: dict[str, Value], document: Document) -> dict[str, Value]:

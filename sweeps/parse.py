@@ -11,7 +11,9 @@ import yaml
 
 from sweeps.document import Document, check
 from sweeps.errors import Problem, Problems, SweepError
-from sweeps.words import Misread, quote, shorten
+from sweeps.parameters import Value
+from sweeps.recipe import checked
+from sweeps.words import Misread, below, quote, shorten
 
 MOST_BYTES = 64 * 1024
 MOST_NODES = 5_000
@@ -51,13 +53,26 @@ def parse(text: str | bytes) -> Document:
     return document
 
 
+def parse_values(text: str | bytes) -> dict[str, Value]:
+    """A file of plain catalogue values, such as a production recipe; raises SweepError with all of its problems."""
+    reader = _Tree(_decode(text))
+    tree = reader.read()
+    values: dict[str, Value] = {}
+    if isinstance(tree, dict):
+        values = checked(tree, reader.problems)
+    else:
+        reader.problems.add("", f"expected a mapping of parameters and their values, got {quote(tree)}")
+    reader.problems.raise_if_any()
+    return values
+
+
 def _decode(text: str | bytes) -> str:
     try:
         data = text if isinstance(text, bytes) else text.encode()
     except UnicodeEncodeError:
         raise SweepError.at("", "expected plain text, got letters that cannot be written as UTF-8") from None
     if len(data) > MOST_BYTES:
-        raise SweepError.at("", f"expected a file of at most 64 KB, got {max(len(data) / 1024, 64.1):,.1f} KB")
+        raise SweepError.at("", "expected a file of at most 64 KB, got a larger one")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise SweepError.at("", "expected text in UTF-8, got UTF-16; save the file as UTF-8")
     try:
@@ -78,6 +93,7 @@ class _Tree:
     """Builds plain values from YAML events, and keeps what it had to refuse."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.problems = Problems()
         self.refused: set[str] = set()
         self.nodes = 0
@@ -87,7 +103,7 @@ class _Tree:
         try:
             return self._document()
         except yaml.YAMLError as error:
-            self.problems.append(_unreadable(error))
+            self.problems.append(_unreadable(error, self.text))
             raise SweepError(self.problems) from None
 
     def _document(self) -> object:
@@ -106,14 +122,14 @@ class _Tree:
     def _value(self, event: yaml.Event, path: str, depth: int) -> object:
         self._count(path, depth)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(path, f"anchors and aliases are not allowed, got *{_name(event.anchor or '')}")
+            self._refuse(path, f"anchors and aliases are not allowed, got *{shorten(event.anchor or '')}")
             return None
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            self._refuse(path, f"anchors and aliases are not allowed, got &{_name(event.anchor)}")
+            self._refuse(path, f"anchors and aliases are not allowed, got &{shorten(event.anchor)}")
         tag = getattr(event, "tag", None)
         if tag is not None:
             short = tag.replace("tag:yaml.org,2002:", "!!")
-            self._refuse(path, f"tags are not allowed, got {_name(short)}")
+            self._refuse(path, f"tags are not allowed, got {shorten(short)}")
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(path, depth)
         if isinstance(event, yaml.MappingStartEvent):
@@ -133,10 +149,10 @@ class _Tree:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             line = _line(event)
             key = self._key(event, path, depth)
-            below = f"{path}.{_name(key)}" if path else _name(key)
-            value = self._value(next(self.events), below, depth + 1)
+            where = below(path, key)
+            value = self._value(next(self.events), where, depth + 1)
             if key in lines:
-                self._refuse(below, f"stands twice, in lines {lines[key]} and {line}; keep one of them")
+                self._refuse(where, f"stands twice, in lines {lines[key]} and {line}; keep one of them")
             elif key:
                 lines[key] = line
                 entries[key] = value
@@ -196,22 +212,22 @@ def _scalar(text: str) -> object:
     return text
 
 
-def _unreadable(error: yaml.YAMLError) -> Problem:
+def _unreadable(error: yaml.YAMLError, text: str) -> Problem:
+    """YAML's own complaint, with where it stands and what is usually behind it."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    path = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
     problem = str(getattr(error, "problem", None) or "it is not YAML")
+    lines = text.splitlines()
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
     hint = ""
-    if "\\t" in problem or "tab" in problem:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         hint = "; tabs cannot indent, use spaces"
     elif "mapping values are not allowed" in problem:
         hint = '; a text with a colon in it needs "quotes"'
-    elif "block end" in problem or "expected ',' or" in problem:
-        hint = "; look for a missing quote or bracket, or lines that are not aligned"
     elif "quoted scalar" in problem or "end of stream" in problem:
         hint = "; a quote is not closed"
+    elif "expected key" in problem and "{" in line:
+        hint = '; a text with braces needs "quotes"'
+    elif "expected" in problem:
+        hint = "; look for a missing quote or bracket, or for lines that are not aligned"
+    path = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
     return Problem(path, f"cannot be read as YAML: {shorten(problem, 120)}{hint}")
-
-
-def _name(text: str) -> str:
-    """A key in a path: as it is when plain, else quoted, never long."""
-    return text if re.fullmatch(r"[\w$!*&+-]{1,40}", text) else quote(shorten(text, 40))

@@ -69,3 +69,9 @@ def unknown(what: str, name: str, names: Iterable[str]) -> str:
     known = tuple(names)
     meant = nearest(name, known)
     return f"no such {what}; did you mean {meant}?" if meant else f"no such {what}; there are {', '.join(known)}"
+
+
+def below(path: str, key: str) -> str:
+    """The path of a key: as it is when plain, else quoted, never long."""
+    name = key if re.fullmatch(r"[\w$!*&+-]{1,40}", key) else quote(shorten(key, 40))
+    return f"{path}.{name}" if path else name

@@ -6,7 +6,7 @@ ARGS ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format start-over
+.PHONY: help setup demo test bench lint format start-over
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ demo: .venv/ready  ## run Atelier on this machine and print the address of its p
 
 test: .venv/ready  ## run the tests
 	.venv/bin/python -m pytest $(ARGS)
+
+bench: .venv/ready  ## measure how fast members are answered while images are drawn
+	.venv/bin/python -m tests.bench.first_answer $(ARGS)
 
 lint: .venv/ready  ## check style, formatting and types
 	.venv/bin/ruff check .

@@ -1,12 +1,14 @@
 """The console: the Discord client with its commands, unmodified disnake below it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import aiohttp
 import disnake
 import structlog
 from disnake.ext import commands
 from disnake.http import Route
+from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Services
 from bot.cogs.draw import DrawCog
@@ -64,17 +66,15 @@ class Console(commands.InteractionBot):
     async def on_ready(self) -> None:
         log.info("connected", user=str(self.user), guilds=len(self.guilds))
 
-    async def on_application_command(self, inter: disnake.ApplicationCommandInteraction) -> None:
+    async def on_application_command(self, inter: ApplicationCommandInteraction) -> None:
         """Let every command run where its failure becomes a sentence."""
         async with self._answers.to(inter):
             await self.process_application_commands(inter)
 
-    async def on_slash_command_error(
-        self, inter: disnake.ApplicationCommandInteraction, error: commands.CommandError
-    ) -> None:
+    async def on_slash_command_error(self, inter: ApplicationCommandInteraction, error: commands.CommandError) -> None:
         """disnake reports here what a command raised."""
         await self._answers.explain(inter, error)
 
-    async def on_error(self, event: str, *args: object, **kwargs: object) -> None:
+    async def on_error(self, event_method: str, *args: Any, **kwargs: Any) -> None:
         """A listener failed outside any answer; the log keeps it."""
-        log.exception("a listener failed", listener=event)
+        log.exception("a listener failed", listener=event_method)

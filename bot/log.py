@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from typing import Any
 
 import structlog
 
@@ -15,7 +16,7 @@ def configure_log(level: str, secret: str) -> None:
     def mask(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         return {key: _masked(value, secret) for key, value in event.items()}
 
-    def mask_line(_: object, __: str, line: str) -> str:
+    def mask_line(_: object, __: str, line: Any) -> str:
         return str(_masked(line, secret))
 
     shared: list[structlog.typing.Processor] = [

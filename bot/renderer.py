@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from bot.domain.errors import CannotDraw, Interrupted
+from bot.settings import BadSettings
 from pipeline.config import Config
 from pipeline.errors import BadRecipe, PipelineError, Stopped
 from pipeline.families import Card, card
 from sweeps.parameters import Value
+from sweeps.plan import Pace
 from sweeps.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -47,11 +49,8 @@ class LocalRenderer:
         try:
             yield
         finally:
-            try:
+            with suppress(PipelineError, BadSettings):  # `loaded` has told it already
                 engine = await self._loading
-            except PipelineError:
-                engine = None
-            if engine is not None:
                 await asyncio.to_thread(engine.close)
 
     async def loaded(self) -> None:
@@ -59,12 +58,13 @@ class LocalRenderer:
         assert self._loading is not None
         await asyncio.shield(self._loading)
 
-    def step_seconds(self) -> tuple[float, float] | None:
-        """Seconds a step of one image takes, at p50 and p90; None before anything was drawn."""
-        if self._loading is None or not self.ready:
+    def pace(self) -> Pace | None:
+        """How fast images lately advanced; None while the weights load."""
+        lately = self._loading.result().pace() if self._loading is not None and self.ready else None
+        if lately is None:
             return None
-        pace = self._loading.result().pace()
-        return (pace.step_p50, pace.step_p90) if pace else None
+        each = 2 * self.card.native_width * self.card.native_height / 2**20
+        return Pace((lately.step_p50 / each, lately.step_p90 / each))
 
     def check(self, recipe: Recipe) -> None:
         """Raises CannotDraw, a sentence, for what the family cannot draw; needs no weights."""
@@ -91,8 +91,11 @@ class LocalRenderer:
         return drawing.png, drawing.notes
 
     def _open(self) -> "Engine":
-        # torch and diffusers take seconds to import, so the console is online before them.
-        from pipeline.engine import open_engine
+        try:
+            # torch and diffusers take seconds to import, so the console is online before them.
+            from pipeline.engine import open_engine
+        except ModuleNotFoundError as error:
+            raise BadSettings(f"RENDERER=local needs {error.name}, which is not installed here.") from error
 
         engine = open_engine(self._config)
         first = self.card.first_recipe()

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import disnake
+from disnake.interactions.base import Interaction
 
 from bot.cogs.upload import Uploads
 from bot.domain.job import Member, Place
@@ -12,7 +13,7 @@ from bot.jobs.desk import Desk
 from bot.jobs.queue import JobQueue
 from bot.ui.answers import Answers
 
-Interaction = disnake.Interaction[disnake.Client]
+AnyInteraction = Interaction[Any]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Services:
     faces: Callable[[], Sequence[str]]
     operator_roles: frozenset[int]
 
-    def member(self, inter: Interaction) -> Member:
+    def member(self, inter: AnyInteraction) -> Member:
         """Who acts. Rights are judged on our side: OPERATOR_ROLES, or administrators where none is set."""
         held = {role.id for role in getattr(inter.author, "roles", ())}
         roles = self.operator_roles
@@ -37,6 +38,6 @@ class Services:
         return Member(inter.author.id, inter.author.display_name, operator)
 
 
-def place(inter: Interaction) -> Place:
+def place(inter: AnyInteraction) -> Place:
     """Where the answer goes: the channel of the interaction."""
     return Place(inter.channel_id or 0, inter.guild_id)

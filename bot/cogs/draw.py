@@ -4,6 +4,7 @@ from pathlib import Path
 
 import disnake
 from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
 
 import sweeps
 from bot.cogs.context import Services, place
@@ -52,7 +53,7 @@ class DrawCog(commands.Cog):
             ),
         ],
     )
-    async def imagine(self, inter: disnake.ApplicationCommandInteraction, images: int = 1, **asked: object) -> None:
+    async def imagine(self, inter: ApplicationCommandInteraction, images: int = 1, **asked: object) -> None:
         """Draw an image (or a few) now"""
         await inter.response.defer()
         owner = self._services.member(inter)
@@ -62,7 +63,7 @@ class DrawCog(commands.Cog):
     @commands.slash_command(name="sweep")
     async def sweep(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         config: disnake.Attachment | None = commands.Param(None, description="Your sweep file (YAML)"),
         example: str = commands.Param("", description="Or one of the examples", max_length=60),
     ) -> None:
@@ -81,9 +82,7 @@ class DrawCog(commands.Cog):
         await self._show(inter, job)
 
     @sweep.autocomplete("example")
-    async def _complete_example(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_example(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         return [
             disnake.OptionChoice(short(f"{name} · {_opening(path)}", 100), name)
             for name, path in self._examples.items()
@@ -98,7 +97,7 @@ class DrawCog(commands.Cog):
             raise NotFound(f'There is no example "{short(name, 60)}"; {hint}')
         return path.read_bytes()
 
-    async def _show(self, inter: disnake.ApplicationCommandInteraction, job: Job) -> None:
+    async def _show(self, inter: ApplicationCommandInteraction, job: Job) -> None:
         embed, rows = card(job, await self._services.jobs.items(job.id), seconds_left=self._desk.wait_seconds(job))
         message = await inter.edit_original_response(
             embed=embed, components=rows, allowed_mentions=disnake.AllowedMentions.none()

@@ -2,6 +2,9 @@
 
 import disnake
 from disnake.ext import commands
+from disnake.ui.select import StringSelect
+from disnake.interactions.application_command import ApplicationCommandInteraction
+from disnake.interactions.message import MessageInteraction
 
 from bot.cogs.context import Services
 from bot.ui.words import code, short
@@ -51,7 +54,7 @@ class HelpCog(commands.Cog):
     @commands.slash_command(name="help")
     async def help_(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         topic: str = commands.Param("start", description="What about", choices={v: k for k, v in TOPICS.items()}),
     ) -> None:
         """What Atelier does and how to use it"""
@@ -59,7 +62,7 @@ class HelpCog(commands.Cog):
         await inter.response.send_message(embed=embed, components=_chooser(topic), ephemeral=True)
 
     @commands.Cog.listener()
-    async def on_dropdown(self, inter: disnake.MessageInteraction) -> None:
+    async def on_dropdown(self, inter: MessageInteraction) -> None:
         """Another topic was chosen."""
         if inter.component.custom_id != SELECT_ID or not inter.values:
             return
@@ -97,8 +100,8 @@ def _commands(client: disnake.Client) -> str:
     return "\n".join(lines)
 
 
-def _chooser(topic: str) -> disnake.ui.StringSelect[None]:
-    return disnake.ui.StringSelect(
+def _chooser(topic: str) -> StringSelect[None]:
+    return StringSelect(
         custom_id=SELECT_ID,
         placeholder="Another topic",
         options=[disnake.SelectOption(label=title, value=key, default=key == topic) for key, title in TOPICS.items()],

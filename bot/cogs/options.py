@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import disnake
 
-from sweeps.errors import SweepError
+from sweeps.errors import Problems, SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value
 
 TYPES = {
@@ -24,14 +24,13 @@ def options_from(names: Sequence[str]) -> list[disnake.Option]:
 def asked_values(asked: Mapping[str, object]) -> dict[str, Value]:
     """The values of a command's options, checked. Raises SweepError with all problems at once."""
     values: dict[str, Value] = {}
-    problems = []
+    problems = Problems()
     for name, value in asked.items():
         try:
             values[name] = CATALOGUE[name].check(value, name)
         except SweepError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise SweepError(problems)
+            problems.take(error)
+    problems.raise_if_any()
     return values
 
 

@@ -4,6 +4,8 @@ import re
 
 import disnake
 from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
+from disnake.interactions.message import MessageInteraction
 
 from bot.cogs.context import Services
 from bot.domain.errors import NotFound, Refusal
@@ -24,7 +26,7 @@ class QueueCog(commands.Cog):
         self._desk = services.desk
 
     @commands.slash_command(name="queue")
-    async def queue(self, inter: disnake.ApplicationCommandInteraction) -> None:
+    async def queue(self, inter: ApplicationCommandInteraction) -> None:
         """Show what is being drawn and what waits"""
         jobs = self._services.queue.jobs()
         lines = [await self._line(number, job) for number, job in enumerate(jobs[:MOST_LINES], start=1)]
@@ -40,7 +42,7 @@ class QueueCog(commands.Cog):
     @commands.slash_command(name="cancel")
     async def cancel(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         job: str = commands.Param(description="Which one, e.g. S42", max_length=20),
     ) -> None:
         """Call off a quote or a job"""
@@ -52,9 +54,7 @@ class QueueCog(commands.Cog):
         await inter.response.send_message(text, ephemeral=True)
 
     @cancel.autocomplete("job")
-    async def _complete_job(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_job(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         jobs = await self._services.jobs.of_member(inter.author.id)
         return [
             disnake.OptionChoice(short(f"{job.name} · {job.state.value} · {job.title}", 100), job.name)
@@ -63,7 +63,7 @@ class QueueCog(commands.Cog):
         ][:25]
 
     @commands.Cog.listener()
-    async def on_button_click(self, inter: disnake.MessageInteraction) -> None:
+    async def on_button_click(self, inter: MessageInteraction) -> None:
         """Run or Cancel on a card; the card itself becomes the answer."""
         match = BUTTON.fullmatch(inter.component.custom_id or "")
         if match is None:
@@ -90,7 +90,7 @@ class QueueCog(commands.Cog):
         return f"{number}. **{job.name}** {title} · {plain(job.owner.name)} · {state}, {done}{when}"
 
     @staticmethod
-    def _refuse_unless_able_to_post(inter: disnake.MessageInteraction) -> None:
+    def _refuse_unless_able_to_post(inter: MessageInteraction) -> None:
         missing = [name for name in NEEDED if not getattr(inter.app_permissions, name)]
         if missing:
             listed = ", ".join(name.replace("_", " ") for name in missing)

@@ -2,6 +2,7 @@
 
 import disnake
 from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Services
 from bot.domain.errors import NotFound
@@ -26,7 +27,7 @@ class SettingsCog(commands.Cog):
     @commands.slash_command(name="set")
     async def set_(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         parameter: str = commands.Param(description="Which one", max_length=40),
         value: str = commands.Param(description="Its new value", max_length=1500),
     ) -> None:
@@ -41,9 +42,7 @@ class SettingsCog(commands.Cog):
         await inter.response.send_message(f"{code(entry.name)} is now {shown}{was}.{note}", ephemeral=True)
 
     @set_.autocomplete("parameter")
-    async def _complete_parameter(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_parameter(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         mine = await self._settings.of(inter.author.id)
         wanted = typed.strip().lower()
         entries = sorted(
@@ -58,9 +57,7 @@ class SettingsCog(commands.Cog):
         ]
 
     @set_.autocomplete("value")
-    async def _complete_value(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_value(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         entry = CATALOGUE.get(str(inter.filled_options.get("parameter", "")).strip())
         if entry is None:
             return [_choice("Choose the parameter first", typed or "-")]
@@ -95,11 +92,11 @@ class SettingsCog(commands.Cog):
         ]
 
     @commands.slash_command(name="params")
-    async def params(self, inter: disnake.ApplicationCommandInteraction) -> None:
+    async def params(self, inter: ApplicationCommandInteraction) -> None:
         """Your parameters: show, reset, save or load them"""
 
     @params.sub_command(name="show")
-    async def _show(self, inter: disnake.ApplicationCommandInteraction) -> None:
+    async def _show(self, inter: ApplicationCommandInteraction) -> None:
         """Show what your images are made with"""
         mine = await self._settings.of(inter.author.id)
         embed = disnake.Embed(title="Your parameters", colour=0x5B8DEF)
@@ -117,7 +114,7 @@ class SettingsCog(commands.Cog):
     @params.sub_command(name="reset")
     async def _reset(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         parameter: str = commands.Param("", description="Only this one; leave it out to reset all", max_length=40),
     ) -> None:
         """Go back to the defaults"""
@@ -133,7 +130,7 @@ class SettingsCog(commands.Cog):
     @params.sub_command(name="save")
     async def _save(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         name: str = commands.Param(description="The preset's name", min_length=1, max_length=PRESET_LENGTH),
     ) -> None:
         """Keep your parameters under a name"""
@@ -145,7 +142,7 @@ class SettingsCog(commands.Cog):
     @params.sub_command(name="load")
     async def _load(
         self,
-        inter: disnake.ApplicationCommandInteraction,
+        inter: ApplicationCommandInteraction,
         name: str = commands.Param(description="The preset's name", max_length=PRESET_LENGTH),
     ) -> None:
         """Use a preset in place of your parameters"""
@@ -154,16 +151,12 @@ class SettingsCog(commands.Cog):
         await inter.response.send_message(short(f"Loaded **{plain(name.strip())}**: {listed}.", 1900), ephemeral=True)
 
     @_load.autocomplete("name")
-    async def _complete_preset(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_preset(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         presets = await self._settings.presets(inter.author.id)
         return [_choice(preset, preset) for preset in presets if typed.lower() in preset.lower()][:MOST_CHOICES]
 
     @_reset.autocomplete("parameter")
-    async def _complete_own(
-        self, inter: disnake.ApplicationCommandInteraction, typed: str
-    ) -> list[disnake.OptionChoice]:
+    async def _complete_own(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         mine = await self._settings.of(inter.author.id)
         return [
             _choice(f"{name} = {self._now(CATALOGUE[name], mine)}", name)

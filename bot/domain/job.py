@@ -88,15 +88,15 @@ class Item:
 class Quote:
     """What a job will take, counted before anything is drawn.
 
-    `steps` are the UNet steps of its unique stages, each for one image; `seconds` how long they take
-    at the p50 and p90 of measured step times, None when nothing was measured yet.
+    `work` is the UNet evaluations of its unique stages, each weighed by its megapixels; `seconds` how
+    long that takes at the p50 and p90 of measured times, None when nothing was measured yet.
     """
 
     cells: int
     duplicates: int
     bases: int
     details: int
-    steps: int
+    work: float
     seconds: tuple[float, float] | None
     summary: str
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Quote
 from sweeps.parameters import Value
+from sweeps.plan import Pace
 from sweeps.recipe import Recipe
 
 
@@ -90,8 +91,8 @@ class Renderer(Protocol):
         """How many recipes are worth handing over at one time."""
         ...
 
-    def step_seconds(self) -> tuple[float, float] | None:
-        """Seconds a UNet step of one image takes, at p50 and p90; None before anything was drawn."""
+    def pace(self) -> Pace | None:
+        """How fast images lately advanced; None before anything was drawn."""
         ...
 
     def check(self, recipe: Recipe) -> None:

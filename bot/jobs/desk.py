@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from sweeps.expand import Sweep, expand
-from sweeps.parse import parse
-from sweeps.plan import Plan, plan
-
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import Job, JobState, Layout, Member, Place, Progress, Quote
 from bot.domain.ports import JobStore, NewItem, Renderer, SettingsStore
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
+from sweeps.expand import Cell, Sweep, expand
 from sweeps.parameters import Value
+from sweeps.parse import parse
+from sweeps.plan import Pace, Plan, plan
 from sweeps.recipe import Recipe, resolve
+
+A_SECOND_EACH = Pace((1.0, 1.0))
+"""With it a plan's seconds are its work: evaluations weighed by megapixels."""
 
 
 class Desk:
@@ -50,9 +52,10 @@ class Desk:
             owner=owner,
             place=place,
             state=JobState.QUOTED,
-            items=_in_turn(planned, [(cell.id, _place(cell, sweep)) for cell in sweep.cells]),
+            items=_in_turn(planned, [(cell.id, _at(cell, sweep)) for cell in sweep.cells]),
             layout=Layout(tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes), sweep.rows, sweep.columns),
             quote=self._quote(planned),
+            notes=[f"{count} more cells lie beyond run_cap and are left out."] if (count := sweep.left_out) else [],
         )
 
     async def imagine(self, owner: Member, place: Place, asked: Mapping[str, Value], images: int) -> Job:
@@ -108,13 +111,14 @@ class Desk:
         return job
 
     def wait_seconds(self, job: Job) -> float | None:
-        """About how long until this job is done, from measured step times; None before any was measured."""
+        """About how long until this job is done, from measured times; None before any was measured."""
         if job.state is JobState.QUOTED:
             return None
-        pace = self._renderer.step_seconds()
+        pace = self._renderer.pace()
         if pace is None:
             return None
-        return pace[0] * sum(self._queue.waiting_steps(other) for other in [*self._queue.ahead(job.id), job])
+        work = sum(self._queue.waiting_work(other) for other in [*self._queue.ahead(job.id), job])
+        return work * pace.evaluation[0]
 
     async def _theirs(self, job_id: int, actor: Member) -> Job:
         job = await self.find(job_id)
@@ -137,25 +141,24 @@ class Desk:
         return sweep, plan(recipes)
 
     def _quote(self, planned: Plan) -> Quote:
-        pace = self._renderer.step_seconds()
-        steps = planned.steps
+        pace = self._renderer.pace()
         return Quote(
             cells=planned.cells,
             duplicates=planned.duplicates,
             bases=planned.unique_bases,
             details=planned.unique_details,
-            steps=steps,
-            seconds=(steps * pace[0], steps * pace[1]) if pace else None,
+            work=planned.seconds(A_SECOND_EACH)[0],
+            seconds=planned.seconds(pace) if pace else None,
             summary=planned.summary(),
         )
 
 
 def remaining_seconds(job: Job, progress: Progress, renderer: Renderer) -> float | None:
-    """How long what is left of a running job takes, from measured step times; None before any was measured."""
-    pace = renderer.step_seconds()
+    """How long what is left of a running job takes, from measured times; None before any was measured."""
+    pace = renderer.pace()
     if pace is None or job.quote is None or not progress.total:
         return None
-    return pace[0] * job.quote.steps * (progress.total - progress.settled) / progress.total
+    return pace.evaluation[0] * job.quote.work * (progress.total - progress.settled) / progress.total
 
 
 def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]]) -> list[NewItem]:
@@ -165,3 +168,8 @@ def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]
         NewItem(name, turn[index], recipe, at)
         for index, ((name, at), recipe) in enumerate(zip(cells, planned.recipes, strict=True))
     ]
+
+
+def _at(cell: Cell, sweep: Sweep) -> dict[str, int]:
+    """A cell's index by axis, without the axes it does not lie on."""
+    return {axis.name: index for axis, index in zip(sweep.axes, cell.at, strict=True) if index is not None}

@@ -46,12 +46,12 @@ class JobQueue:
         """The jobs waiting or drawing, in the order they were admitted."""
         return [entry.job for entry in self._entries.values()]
 
-    def waiting_steps(self, job: Job) -> float:
-        """About how many steps, each of one image, this job has yet to begin."""
+    def waiting_work(self, job: Job) -> float:
+        """About how much of this job's work nobody has begun, in the unit of `Quote.work`."""
         entry = self._entries.get(job.id)
         if entry is None or job.quote is None or not job.quote.cells:
             return 0.0
-        return job.quote.steps * len(entry.waiting) / job.quote.cells
+        return job.quote.work * len(entry.waiting) / job.quote.cells
 
     def ahead(self, job_id: int) -> list[Job]:
         """The jobs admitted before this one that are still here."""

@@ -44,7 +44,7 @@ async def run_demo(port: int, data: Path) -> None:
     except OSError as error:
         raise DemoFailed(f"Port {port} is taken ({error.strerror}). Choose another: --port 8421.") from error
     try:
-        async with _console(sandbox, data, log=None) as console:
+        async with console_process(sandbox, data, log=None) as console:
             stopped = asyncio.create_task(stop.wait())
             try:
                 await _first(sandbox.ready(READY_SECONDS), stopped, console)
@@ -70,7 +70,7 @@ async def run_once(sweep: Path, out: Path, data: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="atelier-") as fresh:
         # A database of its own, so that nothing half-done of another day is drawn along with this sweep.
         extra = {"DATABASE_URL": f"sqlite+aiosqlite:///{fresh}/atelier.db"}
-        async with Sandbox() as sandbox, _console(sandbox, data, log=log, extra=extra) as console:
+        async with Sandbox() as sandbox, console_process(sandbox, data, log=log, extra=extra) as console:
             stop = _stop_signal()
             stopped = asyncio.create_task(stop.wait())
             try:
@@ -148,7 +148,7 @@ def _buttons(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def _console(
+async def console_process(
     sandbox: Sandbox, data: Path, *, log: Path | None, extra: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The console as a child process; on the way out it is asked to drain, and given time to."""

@@ -42,7 +42,7 @@ class Announcer:
             return
         left = self._seconds_left(job, Progress.of(items))
         embed, rows = card(job, items, seconds_left=left, pausing=pausing)
-        payload = {
+        payload: dict[str, Any] = {
             "embeds": [embed.to_dict()],
             "components": [row.to_component_dict() for row in rows],
             "allowed_mentions": {"parse": []},

@@ -8,13 +8,15 @@ from uuid import uuid4
 import disnake
 import structlog
 from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
+from disnake.interactions.message import MessageInteraction
 
 from bot.domain.errors import Refusal
 from bot.ui.words import sentence
 
 log = structlog.get_logger("atelier.answers")
 
-AnyInteraction = disnake.ApplicationCommandInteraction | disnake.MessageInteraction
+AnyInteraction = ApplicationCommandInteraction | MessageInteraction
 CLOSING = "The console is restarting. Nothing was lost; try again in a minute."
 
 
@@ -69,7 +71,7 @@ async def _say(inter: AnyInteraction, text: str) -> None:
     nobody = disnake.AllowedMentions.none()
     if not inter.response.is_done():
         await inter.response.send_message(text, ephemeral=True, allowed_mentions=nobody)
-    elif isinstance(inter, disnake.MessageInteraction):
+    elif isinstance(inter, MessageInteraction):
         await inter.followup.send(text, ephemeral=True, allowed_mentions=nobody)
     else:
         # After a defer the first follow-up edits the original and cannot be private, so edit it openly.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import disnake
 
@@ -20,7 +21,8 @@ COLOURS = {
 MOST_AXES = 12
 MOST_REMARKS = 5
 
-Card = tuple[disnake.Embed, list[disnake.ui.ActionRow[disnake.ui.Button[None]]]]
+Row = disnake.ui.ActionRow[Any]
+Card = tuple[disnake.Embed, list[Row]]
 
 
 def card(job: Job, items: Sequence[Item], *, seconds_left: float | None = None, pausing: bool = False) -> Card:
@@ -103,10 +105,10 @@ def _footer(job: Job) -> str:
     return f"{asked} · {job.state.value}"
 
 
-def _buttons(job: Job) -> list[disnake.ui.ActionRow[disnake.ui.Button[None]]]:
+def _buttons(job: Job) -> list[Row]:
     if job.state.ended:
         return []
-    row: disnake.ui.ActionRow[disnake.ui.Button[None]] = disnake.ui.ActionRow()
+    row: Row = disnake.ui.ActionRow()
     if job.state is JobState.QUOTED:
         total = job.quote.cells if job.quote else 0
         row.add_button(

@@ -69,7 +69,7 @@ def _blocks(layout: Layout, items: Sequence[Item]) -> list[Block]:
         repeats = max(len(same) for same in copies.values())
         for places in product(*(range(len(layout.labels(name))) for name in others)):
             for repeat in range(repeats):
-                heading = [f"{n} {layout.labels(n)[i]}" for n, i in zip(others, places, strict=True)]
+                heading = [f"{n}: {layout.labels(n)[i]}" for n, i in zip(others, places, strict=True)]
                 if repeats > 1:
                     heading.append(f"repeat {repeat + 1}")
                 fixed = dict(zip(others, places, strict=True))

@@ -4,9 +4,12 @@ import re
 from collections.abc import Sequence
 
 from bot.domain.errors import Refusal
-from sweeps.errors import SweepError
+from sweeps.errors import Problem, SweepError
 
-MARKDOWN = re.compile(r"([\\*_~`|>\[\]#@<:])")
+MOST_PROBLEMS = 10
+
+# An underscore within a word and a mark within a line mean nothing to Discord, so they stay as they are.
+MARKDOWN = re.compile(r"([\\*~`|<\[]|(?<!\w)_|_(?!\w)|^[#>-])", re.MULTILINE)
 
 
 def plain(text: str) -> str:
@@ -57,16 +60,21 @@ def listing(values: Sequence[str], most: int) -> str:
     return " ".join(shown)
 
 
+def _problem(problem: Problem) -> str:
+    where = f"{code(short(problem.path, 120))}: " if problem.path else ""
+    return where + plain(short(problem.message, 300))
+
+
 def sentence(error: BaseException) -> str | None:
     """What to tell a member about an error they can do something about; None for a fault of ours."""
     match error:
         case SweepError():
-            problems = [str(problem) for problem in error.problems]
-            if len(problems) == 1:
-                return plain(short(problems[0], 1500))
-            shown = [f"- {plain(short(problem, 300))}" for problem in problems[:10]]
-            more = [f"… and {len(problems) - 10} more."] if len(problems) > 10 else []
-            return short("\n".join([f"{len(problems)} things to mend:", *shown, *more]), 1900)
+            said = [_problem(problem) for problem in error.problems]
+            if len(said) == 1:
+                return said[0]
+            shown = [f"- {problem}" for problem in said[:MOST_PROBLEMS]]
+            more = [f"… and {len(said) - MOST_PROBLEMS} more."] if len(said) > MOST_PROBLEMS else []
+            return short("\n".join([f"{len(said)} things to mend:", *shown, *more]), 1900)
         case Refusal():
             return short(str(error), 1900)
     return None

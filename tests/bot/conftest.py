@@ -1,0 +1,52 @@
+"""Real stores on a SQLite file, and jobs to put into them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from bot.domain.job import Job, JobState, Layout, Member, Place, Quote
+from bot.domain.ports import NewItem
+from bot.store.database import Sessions, open_database
+from bot.store.jobs import Jobs
+from sweeps.recipe import resolve
+
+MINA, THEO, ADA = Member(1, "Mina"), Member(2, "Theo"), Member(3, "Ada")
+
+
+@pytest_asyncio.fixture
+async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
+    async with open_database(f"sqlite+aiosqlite:///{tmp_path}/test.db") as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def jobs(sessions: Sessions) -> Jobs:
+    return Jobs(sessions)
+
+
+async def store_job(
+    jobs: Jobs,
+    owner: Member = MINA,
+    items: int = 3,
+    *,
+    urgent: bool = False,
+    state: JobState = JobState.QUEUED,
+    layout: Layout | None = None,
+) -> Job:
+    """A job of `items` recipes that differ in their seed, in reverse execution order."""
+    recipes = [resolve({"prompt": "a test", "detail": False}, seed=seed) for seed in range(items)]
+    return await jobs.create(
+        kind="sweep",
+        title="a test",
+        owner=owner,
+        place=Place(10, 11),
+        state=state,
+        urgent=urgent,
+        layout=layout or Layout((("seed", tuple(map(str, range(items)))),), None, "seed"),
+        items=[
+            NewItem(f"c{seed + 1:03d}", items - seed, recipe, {"seed": seed})
+            for seed, recipe in enumerate(recipes)
+        ],
+        quote=Quote(items, 0, items, 0, 2.0 * items, None, f"{items} cells = {items} bases"),
+    )

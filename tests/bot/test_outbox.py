@@ -1,0 +1,137 @@
+"""The outbox posts each image once, ten a message at most, whatever fails in between."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+import bot.jobs.outbox as outbox_module
+from bot.domain.errors import CannotDeliver
+from bot.domain.job import Item, ItemState, Job, JobState
+from bot.jobs.outbox import Outbox
+from bot.store.images import Images
+from bot.store.jobs import Jobs
+from tests.bot.conftest import store_job
+
+
+class ShortMemory:
+    """A channel that, like Discord, keeps one message a nonce; `faults` strike the next calls."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, list[str]] = {}
+        self.shown: list[tuple[str, bool]] = []
+        self.faults: list[Exception] = []
+        self.accepts_before_failing = False
+
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
+        if self.accepts_before_failing or not self.faults:
+            self.messages.setdefault(nonce, [name for name, _ in files])
+        if self.faults:
+            raise self.faults.pop(0)
+        return list(self.messages).index(nonce) + 1
+
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
+        return await self.post_results(job, [("sheet", sheet)], nonce)
+
+    async def show(self, job: Job, items: Sequence[Item], *, pausing: bool = False) -> None:
+        self.shown.append((job.state.value, pausing))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for names in self.messages.values() for name in names]
+
+
+@pytest.fixture(autouse=True)
+def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "RHYTHM_SECONDS", 0.01)
+
+
+async def drawn_job(jobs: Jobs, images: Images, items: int) -> Job:
+    job = await store_job(jobs, items=items)
+    for item in await jobs.items(job.id):
+        image = await images.put(f"picture {item.number}".encode())
+        await jobs.settle(job.id, item.number, ItemState.DRAWN, image=image)
+    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+    return job
+
+
+async def delivered(jobs: Jobs, job: Job) -> None:
+    async with asyncio.timeout(5):
+        while not (await jobs.get(job.id)).delivered:  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+
+
+def expected(job: Job, items: int) -> list[str]:
+    return [*(f"{job.name}-c{n:03d}.png" for n in range(1, items + 1)), "sheet"]
+
+
+@pytest.fixture
+def images(tmp_path) -> Images:  # type: ignore[no-untyped-def]
+    return Images(tmp_path / "images")
+
+
+async def test_images_come_in_messages_of_at_most_ten_and_the_sheet_last(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await drawn_job(jobs, images, 23)
+    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert [len(names) for names in channel.messages.values()] == [10, 10, 3, 1]
+    assert channel.names == expected(job, 23)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+async def test_a_failed_post_is_tried_again_as_the_same_message(
+    jobs: Jobs, images: Images, accepted: bool
+) -> None:
+    channel = ShortMemory()
+    channel.faults = [ConnectionError("lost"), ConnectionError("lost again")]
+    channel.accepts_before_failing = accepted
+    job = await drawn_job(jobs, images, 4)
+    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == expected(job, 4)
+
+
+async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message(
+    jobs: Jobs, images: Images
+) -> None:
+    channel = ShortMemory()
+    channel.faults = [ConnectionError("accepted, and then lost")]
+    channel.accepts_before_failing = True
+    job = await store_job(jobs, items=3)
+    await jobs.settle(job.id, 2, ItemState.DRAWN, image=await images.put(b"2"))
+    async with Outbox(jobs, images, channel, lambda *_: None).delivering() as outbox:
+        outbox.changed(job)
+        async with asyncio.timeout(5):
+            while channel.faults:
+                await asyncio.sleep(0)
+        for number in (1, 3):
+            await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert sorted(channel.names) == expected(job, 3)[:-1]
+
+
+async def test_draining_posts_what_is_drawn_and_leaves_the_rest(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await store_job(jobs, items=3)
+    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+        outbox.changed(job)
+        await asyncio.sleep(0.05)
+        await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
+    assert channel.names == [f"{job.name}-c001.png"]
+    assert channel.shown[-1] == ("queued", True)
+    assert not (await jobs.get(job.id)).delivered  # type: ignore[union-attr]
+
+
+async def test_a_channel_that_is_gone_ends_the_delivery(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    channel.faults = [CannotDeliver("the channel was deleted")]
+    job = await drawn_job(jobs, images, 2)
+    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == []

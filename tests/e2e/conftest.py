@@ -1,0 +1,110 @@
+"""The console over real sockets: the strict sandbox on one side, the unmodified disnake client on the other."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from bot.__main__ import run_console
+from bot.sandbox import Interaction, Sandbox
+from bot.settings import Settings, read
+
+ROOT = Path(__file__).parents[2]
+SPEC_DIR = Path(os.environ.get("DISCORD_SPEC_DIR", ROOT / "../shared/discord"))
+CHECKED: dict[str, int] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the traffic was held against Discord's own specification."""
+    if CHECKED:
+        counts = ", ".join(f"{count:,} {direction}" for direction, count in sorted(CHECKED.items()))
+        terminalreporter.write_line(f"bodies checked against Discord's specification: {counts}")
+
+
+@dataclass
+class Running:
+    """A sandbox and the console connected to it."""
+
+    sandbox: Sandbox
+    settings: Settings
+
+    def results(self) -> list[dict[str, Any]]:
+        """Every attachment the console posted to a channel, in order."""
+        return [each for message in self.sandbox.messages() for each in message["attachments"]]
+
+    async def ended(self, quoted: Interaction, timeout: float = 60.0) -> dict[str, Any]:
+        """Wait until the job of this card has ended and been delivered; the card."""
+
+        def look() -> bool:
+            card = quoted.message
+            return bool(card and card["embeds"] and not card["components"])
+
+        await self.sandbox.until(look, timeout)
+        assert quoted.message is not None
+        return quoted.message
+
+
+@pytest.fixture(scope="session")
+def weights_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for all consoles of the run, so that the tiny family is made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@asynccontextmanager
+async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator[Running]:
+    """Sandbox and console in this process; on the way out no rule of Discord's may have been broken."""
+    data.mkdir(parents=True, exist_ok=True)
+    if not (data / "cache").exists():
+        (data / "cache").symlink_to(cache)
+    async with Sandbox(spec_dir=SPEC_DIR if SPEC_DIR.is_dir() else None) as sandbox:
+        settings = read(
+            _env_file=None,
+            discord_token=sandbox.token,
+            discord_api_url=sandbox.api_url,
+            data_dir=data,
+            model_dir=str(data / "models"),
+            log_level="WARNING",
+            **overrides,
+        )
+        stop = asyncio.Event()
+        console = asyncio.create_task(run_console(settings, stop))
+        try:
+            ready = asyncio.create_task(sandbox.ready())
+            await asyncio.wait((ready, console), return_when=asyncio.FIRST_COMPLETED)
+            if console.done():
+                console.result()
+            await ready
+            yield Running(sandbox, settings)
+        finally:
+            stop.set()
+            await asyncio.wait_for(console, 60)
+            for direction, count in sandbox.checked.items():
+                CHECKED[direction] = CHECKED.get(direction, 0) + count
+        assert sandbox.violations == []
+
+
+Open = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture
+def open_console(tmp_path: Path, weights_cache: Path) -> Open:
+    """Opens a console of this test's own, with the settings it names."""
+
+    def open_(data: Path | None = None, **overrides: object) -> AbstractAsyncContextManager[Running]:
+        return running(data or tmp_path / "data", weights_cache, **overrides)
+
+    return open_
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def atelier(tmp_path_factory: pytest.TempPathFactory, weights_cache: Path) -> AsyncIterator[Running]:
+    """One console for all tests that leave it as they found it."""
+    async with running(tmp_path_factory.mktemp("atelier"), weights_cache) as opened:
+        yield opened
+

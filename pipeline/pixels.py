@@ -105,7 +105,6 @@ def read_recipe(png: bytes) -> Recipe:
 
 def _text_chunk(keyword: str, text: str) -> bytes:
     """One tEXt chunk, or iTXt where Latin-1 cannot hold the text (PNG specification, 11.3.3)."""
-    text = text.replace("\0", " ")
     try:
         kind, data = b"tEXt", keyword.encode() + b"\0" + text.encode("latin-1")
     except UnicodeEncodeError:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from transformers import CLIPTokenizer
 
 from pipeline.weights import Modules
 
@@ -25,31 +26,41 @@ class Conditioning:
 
 
 def encode(modules: Modules, prompt: str, negative_prompt: str) -> Conditioning:
-    """Both texts through both text encoders; an empty negative prompt is encoded like any other."""
-    texts = [negative_prompt, prompt]
+    """Both texts through both text encoders; an empty negative prompt is encoded like any other.
+
+    Each text is encoded alone, so that its embeddings never depend on the other, not even by rounding.
+    """
+    negative, positive = (_encode(modules, text) for text in (negative_prompt, prompt))
+    notes = (
+        _truncation(modules.tokenizer, "negative prompt", negative_prompt),
+        _truncation(modules.tokenizer, "prompt", prompt),
+    )
+    return Conditioning(
+        embeds=torch.cat([negative[0], positive[0]]),
+        pooled=torch.cat([negative[1], positive[1]]),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def _encode(modules: Modules, text: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """One text: the last but one hidden states of both encoders [1, 77, D], the second's pooled output [1, P]."""
     states = []
     for tokenizer, encoder in (
         (modules.tokenizer, modules.text_encoder),
         (modules.tokenizer_2, modules.text_encoder_2),
     ):
-        tokens = tokenizer(
-            texts,
-            padding="max_length",
-            max_length=tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
+        length = tokenizer.model_max_length
+        tokens = tokenizer(text, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
         output = encoder(tokens.input_ids.to(modules.device), output_hidden_states=True)
         states.append(output.hidden_states[-2])
-    names = ("negative prompt", "prompt")
-    notes = [_truncation(modules.tokenizer, name, text) for name, text in zip(names, texts, strict=True)]
-    return Conditioning(torch.cat(states, dim=-1), output.text_embeds, tuple(note for note in notes if note))
+    return torch.cat(states, dim=-1), output.text_embeds
 
 
-def _truncation(tokenizer: object, name: str, text: str) -> str:
+def _truncation(tokenizer: CLIPTokenizer, name: str, text: str) -> str:
     """A sentence that names the words the encoders never see, or "" when they see all."""
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False).offset_mapping  # type: ignore[operator]
-    room = tokenizer.model_max_length - 2  # type: ignore[attr-defined]  # the start and end tokens
+    tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    offsets = tokens["offset_mapping"]
+    room = tokenizer.model_max_length - 2  # between the start and the end token
     if len(offsets) <= room:
         return ""
     lost = text[offsets[room][0] :].strip()

@@ -70,7 +70,7 @@ def ays_sigmas(steps: int) -> np.ndarray:
 
 def ays_timesteps(scheduler: Any, steps: int) -> np.ndarray:
     """The timesteps [steps] of `ays_sigmas`, as floats (rounded ones repeat from 100 steps on)."""
-    training = np.sqrt((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).numpy()
+    training = ((1 - scheduler.alphas_cumprod) / scheduler.alphas_cumprod).sqrt().numpy()
     return np.interp(np.log(ays_sigmas(steps)[:-1]), np.log(training), np.arange(len(training)))
 
 

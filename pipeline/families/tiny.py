@@ -3,6 +3,7 @@
 The family is written into the cache folder in diffusers' own layout, once, and then loaded like any other.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -18,8 +19,8 @@ from pipeline.families.card import Card
 if TYPE_CHECKING:
     from pipeline.layouts import Folder
 
-VERSION = "1"
-"""Raise it whenever anything below changes what is written: the cache folder is keyed by it."""
+VERSION = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+"""Keys the cache folder: whatever changes in this file is written anew."""
 
 CARD = Card(
     name="tiny",

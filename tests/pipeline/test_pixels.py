@@ -1,0 +1,86 @@
+"""PNGs carry their recipe, for us and for other tools, and their pixels are exact."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pipeline import pixels
+from pipeline.errors import BadRecipe
+from sweeps.recipe import resolve
+
+ARRAY = np.random.default_rng(0).integers(0, 256, (24, 40, 3), dtype=np.uint8)
+PROMPTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=80)
+
+
+def inscribed(**settings):
+    recipe = resolve({"prompt": "a fox", "seed": 1} | settings)
+    return recipe, pixels.inscribe(pixels.encode_png(ARRAY), recipe, "tiny")
+
+
+@settings(deadline=None)
+@given(PROMPTS, PROMPTS, st.integers(0, 2**32 - 1), st.floats(1, 30))
+def test_any_recipe_comes_back_whole_and_pillow_reads_it_too(prompt, negative_prompt, seed, guidance_scale):
+    recipe = resolve(
+        {"prompt": prompt, "negative_prompt": negative_prompt, "seed": seed, "guidance_scale": guidance_scale}
+    )
+    png = pixels.inscribe(pixels.encode_png(ARRAY), recipe, "tiny")
+    assert pixels.read_recipe(png) == recipe
+    image = Image.open(io.BytesIO(png))
+    assert (np.asarray(image) == ARRAY).all()
+    assert json.loads(image.text["atelier"]) == recipe.as_dict()
+    assert image.text["parameters"].startswith(recipe.prompt)
+
+
+def test_the_parameters_chunk_is_in_the_format_that_other_tools_read():
+    _, png = inscribed(prompt="ein Füchslein 狐", negative_prompt="blurry", guidance_scale=8.0)
+    assert Image.open(io.BytesIO(png)).text["parameters"] == (
+        "ein Füchslein 狐\nNegative prompt: blurry\nSteps: 20, Sampler: Euler, Schedule type: Align Your Steps, "
+        "CFG scale: 8, Seed: 1, Size: 1024x1024, Model: tiny"
+    )
+
+
+def test_a_picture_without_a_recipe_says_so():
+    with pytest.raises(BadRecipe, match="carries no recipe"):
+        pixels.read_recipe(pixels.encode_png(ARRAY))
+
+
+def test_what_is_no_png_says_so():
+    with pytest.raises(BadRecipe, match="no PNG"):
+        pixels.read_recipe(b"GIF89a")
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_a_damaged_png_is_a_sentence_or_its_own_recipe_and_never_a_crash(data):
+    recipe, png = inscribed()
+    at = data.draw(st.integers(0, len(png) - 1))
+    damaged = png[:at] + data.draw(st.binary(max_size=3)) + png[at + data.draw(st.integers(0, 3)) :]
+    try:
+        assert pixels.read_recipe(damaged) == recipe
+    except BadRecipe as error:
+        assert str(error)
+
+
+def test_a_recipe_of_another_version_says_what_is_wrong():
+    recipe, _ = inscribed()
+    chunk = pixels._text_chunk("atelier", json.dumps(recipe.as_dict() | {"steps": 0}))
+    png = pixels.encode_png(ARRAY)
+    with pytest.raises(BadRecipe, match="steps"):
+        pixels.read_recipe(png[:33] + chunk + png[33:])
+
+
+def test_pixels_keep_their_range_and_place():
+    tensor = pixels.to_tensor(Image.fromarray(ARRAY))
+    assert tensor.shape == (3, 24, 40)
+    assert tensor.min() >= -1
+    assert tensor.max() <= 1
+    assert (pixels.to_array(tensor) == ARRAY).all()
+    assert (np.asarray(pixels.to_image(tensor)) == ARRAY).all()
+    beyond = torch.tensor([-3.0, 3.0]).view(1, 1, 2).expand(3, 1, 2)
+    assert pixels.to_array(beyond).tolist() == [[[0] * 3, [255] * 3]]

@@ -17,7 +17,7 @@ from .form import Form
 from .gateway import Gateway
 from .interactions import Interaction, Interactions
 from .limits import check_body
-from .message import Message
+from .message import LOADING, Message
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal, unknown
@@ -322,7 +322,12 @@ class Rest:
         return 204, None
 
     def _pace(self, message: Message) -> None:
-        """Count edits of one message that follow each other faster than about every two seconds."""
+        """Count edits of one message that follow each other faster than about every two seconds.
+
+        Filling in a deferred answer is its posting, not an edit.
+        """
+        if message.flags & LOADING:
+            return
         now = time.monotonic()
         if now - self._edited.get(message.id, -EDIT_PAUSE_S) < EDIT_PAUSE_S:
             self.edits_too_fast += 1

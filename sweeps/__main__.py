@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{asked.file}: cannot be read: {error.strerror}", file=sys.stderr)
         return WRONG
     except SweepError as error:
-        for problem in error.problems:
-            hint = " (--max-cells N allows more)" if problem.message.endswith("allowed") else ""
-            print(f"{problem}{hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
+        if any(problem.message.endswith("allowed") for problem in error.problems):
+            print("(--max-cells N allows more)", file=sys.stderr)
         return WRONG
     planned = plan(sweep.recipes)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MOST_PROBLEMS = 40  # more than anybody mends in one go; the rest is counted, not listed
+MOST_SHOWN = 40  # more than anybody mends in one go; the rest is counted, not listed
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,14 @@ class Problem:
 
 
 class SweepError(ValueError):
-    """Everything found wrong in one go; `str()` is one line a problem."""
+    """Everything found wrong in one go; `str()` is one line a problem, the first forty of them."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        found = tuple(dict.fromkeys(problems))
-        if len(found) > MOST_PROBLEMS:
-            more = Problem("", f"… and {len(found) - MOST_PROBLEMS} more of this kind")
-            found = (*found[:MOST_PROBLEMS], more)
-        self.problems: tuple[Problem, ...] = found
-        super().__init__("\n".join(map(str, found)))
+        self.problems: tuple[Problem, ...] = tuple(dict.fromkeys(problems))
+        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        if len(self.problems) > MOST_SHOWN:
+            lines.append(f"… and {len(self.problems) - MOST_SHOWN:,} more")
+        super().__init__("\n".join(lines))
 
     @classmethod
     def at(cls, path: str, message: str) -> "SweepError":

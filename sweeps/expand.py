@@ -94,13 +94,15 @@ def expand(
     kept = [point for point in points if not _excluded(document, point, person)]
     if not kept and not document.include:
         raise SweepError.at("exclude", "leaves no cell to draw; exclude fewer")
-    cap = document.run_cap if document.run_cap is not None else len(kept) * document.repeats
-    gridded = [(point, repeat) for point in kept for repeat in range(document.repeats)]
-    included = [(point, repeat) for point in _included(document, moving) for repeat in range(document.repeats)]
-    cells = _cells(document, [*gridded[:cap], *included], person)
+    repeats = range(document.repeats)
+    gridded = [(point, repeat) for point in kept for repeat in repeats]
+    included = [(point, repeat) for point in _included(document, moving) for repeat in repeats]
+    cap = len(gridded) + len(included) if document.run_cap is None else document.run_cap
+    room = max(cap - len(included), 0)
+    cells = _cells(document, [*gridded[:room], *included][:cap], person)
     axes = _axes(document, moving, kept)
     rows, columns = _sheet(document, axes)
-    return Sweep(document.name, document, axes, cells, seed, rows, columns, max(len(gridded) - cap, 0))
+    return Sweep(document.name, document, axes, cells, seed, rows, columns, max(len(gridded) - room, 0))
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,13 @@ def _refuse_too_many(document: Document, specs: Sequence[AxisSpec], faces: Seque
     """Counts before anything is built; raises SweepError when it would be more than `most` cells."""
     problems = Problems()
     counts = [_count(spec, faces, problems) for spec in specs]
-    included = len(document.include) * document.repeats
     if document.method == "random":
-        total, factors = (document.run_cap or 0) + included, []
+        total, factors = document.run_cap or 0, []
         for spec, count in zip(specs, counts, strict=True):
             if count > most and not isinstance(spec.source, Numbers):
                 problems.add(spec.path, f"expected at most {most:,} values, got {_many(count)}")
     else:
-        total = math.prod(counts) * document.repeats + included
+        total = (math.prod(counts) + len(document.include)) * document.repeats
         factors = [f"{_many(n)} {spec.name}" for spec, n in zip(specs, counts, strict=True) if n > 1]
         factors += [f"{document.repeats} repeats"] if document.repeats > 1 else []
     if document.run_cap is not None and document.run_cap > most:
@@ -215,7 +216,8 @@ def _grid(moving: Sequence[_Moving]) -> list[_Point]:
 
 def _drawn(document: Document, moving: Sequence[_Moving], person: _Member, random: Random) -> list[_Point]:
     """As many random points as run_cap and repeats ask for; excluded ones are drawn again."""
-    wanted = -(-(document.run_cap or 0) // document.repeats)
+    room = (document.run_cap or 0) - len(document.include) * document.repeats
+    wanted = max(math.ceil(room / document.repeats), 0)
     found: list[_Point] = []
     for _ in range(wanted * _TRIES):
         if len(found) == wanted:
@@ -315,7 +317,8 @@ def _axes(document: Document, moving: Sequence[_Moving], points: Sequence[_Point
 
 def _labels(names: Sequence[str], points: Sequence[tuple[Value, ...]]) -> tuple[str, ...]:
     columns: list[Sequence[str]] = []
-    for name, values in zip(names, zip(*points, strict=True), strict=True):
+    for at, name in enumerate(names):
+        values = [point[at] for point in points]
         if CATALOGUE[name].kind == "text":
             columns.append([shorten(label) for label in distinct(map(str, values))])
         else:

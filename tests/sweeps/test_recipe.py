@@ -1,0 +1,147 @@
+"""A recipe is complete, and its keys are made of exactly what decides each stage."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweeps.errors import SweepError
+from sweeps.parameters import CATALOGUE, Value
+from sweeps.recipe import Recipe, resolve
+
+PLAIN = resolve({"prompt": "a hat", "negative_prompt": "blurry", "seed": 7})
+PERSON = replace(PLAIN, face_folder="mina")
+IN_BASE = replace(PERSON, start_merge_step=5)
+
+OTHER: dict[str, Value] = {
+    "prompt": "a coat", "negative_prompt": "red", "seed": 8, "width": 512, "height": 512, "steps": 21,
+    "guidance_scale": 5.0, "sampler": "dpmpp_2m", "schedule": "karras", "face_folder": "theo", "weight": 1.2,
+    "face_id_weight": 4, "start_merge_step": 6, "detail_steps": 21, "detail_guidance": 5.0, "detail_size": 512,
+    "denoise": 0.6, "crop_factor": 2.0, "production_mode": True,
+}  # fmt: skip
+BASE = {"prompt", "negative_prompt", "seed", "width", "height", "steps", "guidance_scale", "sampler", "schedule"}
+IDENTITY = {"face_folder", "weight", "face_id_weight"}
+DETAIL = {"detail_steps", "detail_guidance", "detail_size", "denoise", "crop_factor"}
+
+
+def deciding(recipe: Recipe, key: str) -> set[str]:
+    """The fields that change a key of a recipe when they change."""
+    own = getattr(recipe, key)()
+    return {name for name, value in OTHER.items() if getattr(replace(recipe, **{name: value}), key)() != own}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key", "fields"),
+    [
+        (PLAIN, "encode_key", {"prompt", "negative_prompt"}),
+        (PLAIN, "base_key", BASE),
+        (PERSON, "base_key", BASE | {"start_merge_step"}),  # set lower, it lets identity into the base
+        (IN_BASE, "base_key", BASE | IDENTITY | {"start_merge_step"}),
+        (replace(PLAIN, guidance_scale=1.0), "base_key", BASE - {"negative_prompt"}),
+        (PLAIN, "faces_key", BASE),
+        (PLAIN, "detail_key", BASE | DETAIL | {"face_folder"}),
+        (PERSON, "detail_key", BASE | DETAIL | IDENTITY | {"start_merge_step"}),
+        (replace(IN_BASE, guidance_scale=1.0), "detail_key", BASE | DETAIL | IDENTITY | {"start_merge_step"}),
+        (replace(IN_BASE, guidance_scale=1.0, detail_guidance=1.0), "detail_key",
+         (BASE | DETAIL | IDENTITY | {"start_merge_step"}) - {"negative_prompt"}),
+    ],
+)  # fmt: skip
+def test_a_key_is_made_of_exactly_what_decides_its_stage(recipe: Recipe, key: str, fields: set[str]) -> None:
+    assert deciding(recipe, key) == fields
+
+
+@pytest.mark.parametrize(("step", "enters"), [(0, True), (18, True), (19, False), (20, False), (150, False)])
+def test_identity_enters_the_base_only_after_a_step_that_is_not_the_last(step: int, enters: bool) -> None:
+    recipe = replace(PERSON, steps=20, start_merge_step=step)
+    assert recipe.identity_in_base is enters
+    assert (recipe.base_key() != PLAIN.base_key()) is enters
+
+
+def test_without_detail_the_base_picture_is_the_picture() -> None:
+    recipe = replace(PLAIN, detail=False)
+    assert recipe.faces_key() is None
+    assert recipe.detail_key() is None
+    assert recipe.key() == recipe.base_key() == PLAIN.base_key()
+    assert PLAIN.key() == PLAIN.detail_key()
+
+
+def test_stages_never_share_a_key() -> None:
+    keys = {PERSON.encode_key(), PERSON.base_key(), PERSON.faces_key(), PERSON.detail_key()}
+    assert len(keys) == 4
+
+
+def test_keys_stay_the_same_from_one_run_to_the_next() -> None:
+    """Caches on disk and pictures already drawn are found by these; changing them must be meant."""
+    assert PLAIN.base_key() == "6fb467779be0f520a6b309109825bcf1"
+    assert PERSON.detail_key() == "b429d044de5b3f3c842e6bcc56cb1c66"
+
+
+def test_a_recipe_survives_json() -> None:
+    assert tuple(IN_BASE.as_dict()) == tuple(CATALOGUE)
+    assert Recipe.from_dict(IN_BASE.as_dict()) == IN_BASE
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"steps": "20"}, 'steps: expected a whole number from 1 to 150, got "20" '
+                          "(text, because of its quotes: write 20 without them)"),
+        ({"stepz": 20}, "stepz: no such parameter; did you mean steps?"),
+        ({"seed": None}, "seed: expected a whole number from 0 to 4294967295, got nothing"),
+        ({"sampler": "ddim"}, 'schedule: expected uniform for sampler ddim, got "ays"'),
+    ],
+)  # fmt: skip
+def test_a_damaged_recipe_is_refused(change: dict[str, Value], sentence: str) -> None:
+    with pytest.raises(SweepError) as caught:
+        Recipe.from_dict({**PLAIN.as_dict(), **change})
+    assert str(caught.value) == sentence
+
+
+def test_a_recipe_with_a_field_missing_is_refused() -> None:
+    fields = PLAIN.as_dict()
+    del fields["steps"]
+    with pytest.raises(SweepError, match=r"^steps: expected a whole number from 1 to 150, got nothing$"):
+        Recipe.from_dict(fields)
+
+
+def test_settings_stand_over_a_family_over_the_catalogue() -> None:
+    recipe = resolve({"steps": 5}, defaults={"steps": 8, "width": 128, "detail": False}, seed=3)
+    assert (recipe.steps, recipe.width, recipe.height, recipe.detail, recipe.seed) == (5, 128, 1024, False, 3)
+
+
+def test_a_seed_is_drawn_when_nobody_names_one() -> None:
+    assert resolve({"seed": 9}, seed=3).seed == 9
+    assert len({resolve({}).seed for _ in range(8)}) > 1
+
+
+def test_production_mode_keeps_prompt_seed_and_face_alone() -> None:
+    own: dict[str, Value] = {"prompt": "mine", "seed": 1, "face_folder": "mina", "steps": 99, "weight": 2.0,
+                             "negative_prompt": "x", "production_mode": True}  # fmt: skip
+    production: dict[str, Value] = {"steps": 30, "prompt": "theirs", "sampler": "dpmpp_2m"}
+    recipe = resolve(own, defaults={"detail": False, "steps": 4}, production=production)
+    assert (recipe.prompt, recipe.seed, recipe.face_folder) == ("mine", 1, "mina")
+    assert (recipe.steps, recipe.sampler, recipe.weight, recipe.negative_prompt) == (30, "dpmpp_2m", 1.0, "")
+    assert recipe.detail is False
+    assert recipe.production_mode
+
+
+@pytest.mark.parametrize(("sampler", "schedule"), [("ddim", "uniform"), ("unipc", "karras"), ("euler", "ays")])
+def test_a_schedule_that_nobody_chose_follows_the_sampler(sampler: str, schedule: str) -> None:
+    assert resolve({"sampler": sampler}).schedule == schedule
+
+
+def test_a_chosen_pair_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(SweepError, match=r'^schedule: expected karras or uniform for sampler unipc, got "ays"$'):
+        resolve({"sampler": "unipc", "schedule": "ays"})
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    with pytest.raises(SweepError) as caught:
+        resolve({"steps": 0, "weight": "much", "hat": 1})
+    assert [problem.path for problem in caught.value.problems] == ["steps", "weight", "hat"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "denoise", "run"), [(20, 0.35, 7), (20, 0.5, 10), (100, 0.29, 29), (10, 0.7, 7), (20, 0.57, 11)]
+)
+def test_the_face_pass_counts_its_steps_in_decimals(steps: int, denoise: float, run: int) -> None:
+    assert replace(PLAIN, detail_steps=steps, denoise=denoise).detail_run == run

@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 NATIVE_BATCH = 8
 EMBEDS_BYTES = 64 * 2**20
 THREADS_PAY_FROM = 100_000_000
-"""Parameters of a UNet from which more than one CPU thread helps (measured: the tiny one is 27 times slower on
-two threads while another process computes, and hardly faster on two idle cores)."""
+"""Parameters of a UNet from which more than one CPU thread helps. Measured with the tiny one on two busy cores, a
+call for eight pictures: 0.08 s on one thread, 2.3 s on two."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,10 @@ class Picture:
 
 
 def open_engine(config: Config) -> "Engine":
-    """Load the configured family and start its engine (BadWeights). Use it as a context, or close it."""
+    """Load the configured family and start its engine (BadWeights). Use it as a context, or close it.
+
+    A small family on a CPU sets the process to one torch thread: more of them would only wait for each other.
+    """
     modules = load(config)
     if modules.device.type == "cpu" and modules.unet.num_parameters() < THREADS_PAY_FROM:
         torch.set_num_threads(1)
@@ -135,10 +138,6 @@ class Engine:
             raise BadRecipe("This version draws the base stage only: set detail to false.")
         if recipe.face_folder:
             raise BadRecipe("This version draws the base stage only and uses no photos: leave face_folder empty.")
-        scale = self.modules.latent_scale
-        if recipe.width % scale or recipe.height % scale:
-            size = f"{recipe.width} x {recipe.height}"
-            raise BadRecipe(f"Width and height must be multiples of {scale}, got {size}.")
 
     def pace(self) -> Pace | None:
         """How fast pictures lately advanced, whatever shared their batch; None before the first step."""
@@ -246,6 +245,8 @@ class Engine:
     # Around the loop
 
     def _run(self) -> None:
+        if self.modules.device.type == "cuda":
+            torch.cuda.set_device(self.modules.device)  # a thread's own setting, which events read
         while self._wait():
             began, size = time.perf_counter(), 0
             try:

@@ -1,5 +1,7 @@
 """The tiny family, loaded once for all pipeline tests, and engines on top of it."""
 
+import threading
+
 import pytest
 import torch
 
@@ -49,6 +51,22 @@ def recipe(modules):
         return resolve(settings, defaults=modules.card.defaults)
 
     return make
+
+
+class Gate:
+    """Holds the engine's thread at the first step of a picture until it is opened."""
+
+    def __init__(self):
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, done, steps):
+        self.reached.set()
+        assert self.open.wait(30)
+
+
+@pytest.fixture
+def gate():
+    return Gate()
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """Stage 1 against diffusers' own pipeline, on the same weights, seed and schedule."""
 
+import io
+
+import numpy as np
 import pytest
 import torch
 from diffusers import (
@@ -10,12 +13,15 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
+from PIL import Image
 
 from pipeline import pixels
 from pipeline.config import Config
+from pipeline.engine import Engine
 from pipeline.families import tiny
 from pipeline.schedule import ays_sigmas
 from pipeline.stages import base
+from pipeline.weights import load
 
 KARRAS = {"use_karras_sigmas": True}
 SDE = {"algorithm_type": "sde-dpmsolver++"}
@@ -107,3 +113,15 @@ def test_a_size_far_from_the_native_one_is_drawn_with_a_warning(engine, recipe):
         "expect a weaker picture.",
     )
     assert engine.draw(recipe(steps=1)).result().notes == ()
+
+
+def test_half_precision_draws_nearly_the_same_picture(cache_dir, modules, recipe):
+    """bfloat16 keeps 8 bits of the mantissa: on average a pixel may move by 2 of 255 levels."""
+    wanted = recipe(guidance_scale=2.0)
+    pictures = []
+    for dtype in ("float32", "bfloat16"):
+        config = Config(cache_dir=cache_dir, device="cpu", dtype=dtype)
+        with Engine(load(config), config) as engine:
+            png = engine.draw(wanted).result().png
+        pictures.append(np.asarray(Image.open(io.BytesIO(png))).astype(int))
+    assert 0 < abs(pictures[0] - pictures[1]).mean() <= 2

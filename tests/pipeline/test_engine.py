@@ -29,17 +29,6 @@ def array(drawing):
     return np.asarray(Image.open(io.BytesIO(drawing.png))).astype(int)
 
 
-class Gate:
-    """Holds the engine's thread at the first step of a picture until it is opened."""
-
-    def __init__(self):
-        self.reached, self.open = threading.Event(), threading.Event()
-
-    def __call__(self, done, steps):
-        self.reached.set()
-        assert self.open.wait(30)
-
-
 def test_a_drawing_carries_its_recipe_its_size_and_its_time(engine, recipe):
     wanted = recipe(width=160, height=96)
     drawing = engine.draw(wanted).result()
@@ -55,7 +44,7 @@ def test_the_same_recipe_draws_the_same_bytes_in_another_engine(new_engine, reci
     assert not second.repeated
 
 
-def test_a_mixed_batch_draws_what_separate_runs_draw(new_engine, recipe, trajectories, calls):
+def test_a_mixed_batch_draws_what_separate_runs_draw(gate, new_engine, recipe, trajectories, calls):
     """Latents have a standard deviation of about 20; sharing a call may change them by rounding, up to 1e-3."""
     alone = {}
     for settings in MIXED:
@@ -64,7 +53,7 @@ def test_a_mixed_batch_draws_what_separate_runs_draw(new_engine, recipe, traject
         alone[wanted] = trajectories.pop(wanted).latents
     calls.clear()
 
-    gate, engine = Gate(), new_engine()
+    engine = new_engine()
     first, *others = alone
     futures = [engine.draw(first, on_step=gate)]
     assert gate.reached.wait(30)
@@ -95,8 +84,7 @@ def test_the_budget_bounds_a_call_and_slots_says_how_many_fit(new_engine, recipe
     assert sum(len(timesteps) for timesteps in calls) == 7 * 4
 
 
-def test_sizes_take_turns_and_both_are_drawn(engine, recipe, calls):
-    gate = Gate()
+def test_sizes_take_turns_and_both_are_drawn(gate, engine, recipe, calls):
     wide = engine.draw(recipe(width=160, steps=6), on_step=gate)
     assert gate.reached.wait(30)
     order = []
@@ -108,7 +96,7 @@ def test_sizes_take_turns_and_both_are_drawn(engine, recipe, calls):
 
 
 def test_a_call_that_runs_out_of_memory_is_made_again_with_half_the_batch(
-    new_engine, recipe, modules, monkeypatch, trajectories
+    gate, new_engine, recipe, modules, monkeypatch, trajectories
 ):
     recipes = [recipe(seed=seed, steps=5, guidance_scale=1.0) for seed in range(8)]
     expected = {}
@@ -124,7 +112,7 @@ def test_a_call_that_runs_out_of_memory_is_made_again_with_half_the_batch(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.")
         return forward(sample, *arguments, **options)
 
-    gate, engine = Gate(), new_engine()
+    engine = new_engine()
     first = engine.draw(recipes[0], on_step=gate)
     assert gate.reached.wait(30)  # the first one has taken a step when memory runs out
     monkeypatch.setattr(modules.unet, "forward", forward_of_a_small_device)
@@ -212,8 +200,7 @@ def test_stopping_midway_fails_the_future_and_takes_no_further_step(engine, reci
     assert len(calls) == 3
 
 
-def test_cancelling_the_future_stops_the_picture(engine, recipe, calls):
-    gate = Gate()
+def test_cancelling_the_future_stops_the_picture(gate, engine, recipe, calls):
     future = engine.draw(recipe(steps=50), on_step=gate)
     assert gate.reached.wait(30)
     assert future.cancel()
@@ -234,9 +221,8 @@ def test_a_failing_callback_stops_its_own_picture_at_most(engine, recipe):
     assert engine.draw(recipe(seed=3)).result().png
 
 
-def test_an_urgent_picture_takes_its_first_step_next(new_engine, recipe, calls):
+def test_an_urgent_picture_takes_its_first_step_next(gate, new_engine, recipe, calls):
     engine = new_engine(memory_budget=2 * 16 * 16)
-    gate = Gate()
     sweep = [engine.draw(recipe(seed=seed, steps=30), owner="mina", on_step=gate) for seed in range(8)]
     assert gate.reached.wait(30)
     stepped_at = []
@@ -255,8 +241,7 @@ def test_an_urgent_picture_takes_its_first_step_next(new_engine, recipe, calls):
         assert future.result().png
 
 
-def test_an_urgent_picture_of_another_size_goes_next_and_then_takes_turns(engine, recipe, calls):
-    gate = Gate()
+def test_an_urgent_picture_of_another_size_goes_next_and_then_takes_turns(gate, engine, recipe, calls):
     sweep = engine.draw(recipe(steps=30), on_step=gate)
     assert gate.reached.wait(30)
     stepped_at = []
@@ -270,9 +255,9 @@ def test_an_urgent_picture_of_another_size_goes_next_and_then_takes_turns(engine
     assert sweep.result().png
 
 
-def test_owners_are_served_in_turn_however_much_each_asks_for(new_engine, recipe):
+def test_owners_are_served_in_turn_however_much_each_asks_for(gate, new_engine, recipe):
     engine = new_engine(memory_budget=16 * 16)
-    gate, finished = Gate(), []
+    finished = []
     first = engine.draw(recipe(seed=0, steps=2), owner="mina", on_step=gate)
     assert gate.reached.wait(30)
     futures = [first]
@@ -309,10 +294,9 @@ def test_what_this_version_cannot_draw_is_refused_before_any_work(engine, recipe
     assert calls == []
 
 
-def test_closing_stops_what_is_unfinished_and_ends_every_thread(new_engine, recipe):
+def test_closing_stops_what_is_unfinished_and_ends_every_thread(gate, new_engine, recipe):
     before = set(threading.enumerate())
     engine = new_engine()
-    gate = Gate()
     running = engine.draw(recipe(steps=150), on_step=gate)
     assert gate.reached.wait(30)
     waiting = [engine.draw(recipe(seed=seed, steps=150)) for seed in range(2, 30)]

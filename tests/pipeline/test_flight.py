@@ -1,22 +1,9 @@
 """Equal pictures are drawn once: from the memo when finished, together when in flight."""
 
-import threading
-
 import pytest
 
 from pipeline import pixels
 from pipeline.errors import Stopped
-
-
-class Gate:
-    """Holds the engine's thread at the first step of a picture until it is opened."""
-
-    def __init__(self):
-        self.reached, self.open = threading.Event(), threading.Event()
-
-    def __call__(self, done, steps):
-        self.reached.set()
-        assert self.open.wait(30)
 
 
 def test_120_recipes_with_one_base_draw_it_once(engine, recipe, calls):
@@ -45,8 +32,8 @@ def test_the_memo_lets_go_of_pictures_beyond_its_bytes(new_engine, recipe, calls
     assert len(calls) == 8
 
 
-def test_whoever_asks_in_flight_waits_for_the_same_picture(engine, recipe, calls):
-    gate, watched = Gate(), []
+def test_whoever_asks_in_flight_waits_for_the_same_picture(gate, engine, recipe, calls):
+    watched = []
     first = engine.draw(recipe(), on_step=gate)
     assert gate.reached.wait(30)
     second = engine.draw(recipe(), on_step=lambda done, steps: watched.append((done, steps)))
@@ -57,8 +44,7 @@ def test_whoever_asks_in_flight_waits_for_the_same_picture(engine, recipe, calls
     assert len(calls) == 4
 
 
-def test_when_the_first_asker_stops_the_second_takes_the_flight_over(engine, recipe, calls):
-    gate = Gate()
+def test_when_the_first_asker_stops_the_second_takes_the_flight_over(gate, engine, recipe, calls):
     first = engine.draw(recipe(), on_step=gate, should_stop=gate.open.is_set)
     assert gate.reached.wait(30)
     second = engine.draw(recipe())
@@ -69,8 +55,7 @@ def test_when_the_first_asker_stops_the_second_takes_the_flight_over(engine, rec
     assert len(calls) == 4
 
 
-def test_a_flight_ends_only_when_the_last_asker_has_left(engine, recipe, calls):
-    gate = Gate()
+def test_a_flight_ends_only_when_the_last_asker_has_left(gate, engine, recipe, calls):
     futures = [engine.draw(recipe(steps=50), on_step=gate, should_stop=gate.open.is_set) for _ in range(3)]
     assert gate.reached.wait(30)
     gate.open.set()
@@ -81,9 +66,9 @@ def test_a_flight_ends_only_when_the_last_asker_has_left(engine, recipe, calls):
     assert engine.draw(recipe(steps=50)).result().png
 
 
-def test_a_flight_becomes_urgent_when_somebody_urgent_joins(new_engine, recipe):
+def test_a_flight_becomes_urgent_when_somebody_urgent_joins(gate, new_engine, recipe):
     engine = new_engine(memory_budget=16 * 16)
-    gate, finished = Gate(), []
+    finished = []
     running = engine.draw(recipe(seed=0), on_step=gate)
     assert gate.reached.wait(30)
     futures = [engine.draw(recipe(seed=seed)) for seed in (1, 2, 3)]

@@ -35,7 +35,7 @@ class Prompts:
 
     @property
     def count(self) -> int:
-        return sum(text.count() for text in self.texts)
+        return sum(text.count for text in self.texts)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def read_scalar(parameter: Parameter, written: object, path: str) -> AxisSpec | 
     value = parameter.check(written, path)
     if parameter.name == "prompt" and isinstance(value, str):
         text = read_prompt(value, path)
-        if text.count() > 1:
+        if text.count > 1:
             return AxisSpec(("prompt",), Prompts((text,)), path)
         return Fixed("".join(map(str, text.parts)))
     return Fixed(value)
@@ -160,9 +160,9 @@ def read_list(parameter: Parameter, written: list[object], path: str) -> Choices
             if parameter.name == "prompt" and isinstance(value, str):
                 text = read_prompt(value, f"{path}[{at}]")
                 texts.append(text)
-                value = "".join(map(str, text.parts)) if text.count() == 1 else value
+                value = "".join(map(str, text.parts)) if text.count == 1 else value
             values.append((value,))
         except SweepError as error:
             problems.take(error)
     problems.raise_if_any()
-    return Prompts(tuple(texts)) if any(text.count() > 1 for text in texts) else Choices(tuple(values))
+    return Prompts(tuple(texts)) if any(text.count > 1 for text in texts) else Choices(tuple(values))

@@ -19,6 +19,7 @@ KEYS = (
 )  # fmt: skip
 # What W&B's files carry besides, for W&B's own agents.
 OTHERS = ("program", "metric", "command", "project", "entity", "description", "early_terminate")
+MOST_ENTRIES = 200  # of zip, exclude and include
 FIELDS = {
     "name": Parameter("name", "text", "", "the sweep's name", "sweep", max_length=100),
     "method": Parameter("method", "choice", "grid", "every combination, or draws", "sweep", choices=("grid", "random")),
@@ -239,8 +240,11 @@ class _Check:
         return tuple(found)
 
     def _list(self, key: str, written: object, example: str) -> list[object]:
-        if isinstance(written, list):
+        if isinstance(written, list) and len(written) <= MOST_ENTRIES:
             return written
+        if isinstance(written, list):
+            self.problems.add(key, f"expected at most {MOST_ENTRIES} entries, got {len(written):,}")
+            return []
         self.problems.add(key, f"expected a list ({example}), got {quote(written)}")
         return []
 
@@ -300,6 +304,6 @@ def _braces(axis: AxisSpec) -> bool:
 
 def _one_prompt(value: Value, path: str) -> Value:
     text = read_prompt(str(value), path)
-    if text.count() > 1:
+    if text.count > 1:
         raise SweepError.at(path, "an included cell has one prompt; write it without a choice in braces")
     return "".join(map(str, text.parts))

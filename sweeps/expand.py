@@ -3,7 +3,7 @@
 import fnmatch
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -20,7 +20,7 @@ MOST_CELLS = 1000
 _MOST_BUILT = 1_000_000
 _PARTNERS = {"schedule": "sampler", "denoise": "detail_steps"}  # what else a contradiction may come from
 TIMES = " \N{MULTIPLICATION SIGN} "
-_TRIES = 20  # draws for each wanted cell before a random sweep gives up on its exclusions
+_MOST_MISSES = 4000  # excluded draws after which a random sweep has fewer cells than it asked for
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,11 @@ def expand(
     person = _Member({**values, **document.base}, values, defaults, production, seed)
     random = Random(f"{seed}/parameters")
     moving = [_Moving.of(spec, faces) for spec in specs]
-    points = _drawn(document, moving, person, random) if document.method == "random" else _grid(moving)
-    kept = [point for point in points if not _excluded(document, point, person)]
+    stays = _not_excluded(document, person)
+    if document.method == "random":
+        kept = _drawn(document, moving, stays, random)
+    else:
+        kept = [point for point in _grid(moving) if stays(point)]
     if not kept and not document.include:
         raise SweepError.at("exclude", "leaves no cell to draw; exclude fewer")
     repeats = range(document.repeats)
@@ -163,7 +166,7 @@ def _with_own_prompt(document: Document, values: Mapping[str, Value]) -> tuple[l
     if not isinstance(own, str) or "prompt" in document.paths:
         return list(document.axes), values
     text = read_prompt(own, "prompt")
-    if text.count() > 1:
+    if text.count > 1:
         return [AxisSpec(("prompt",), Prompts((text,)), "prompt"), *document.axes], values
     return list(document.axes), {**values, "prompt": "".join(map(str, text.parts))}
 
@@ -214,35 +217,38 @@ def _grid(moving: Sequence[_Moving]) -> list[_Point]:
     return found
 
 
-def _drawn(document: Document, moving: Sequence[_Moving], person: _Member, random: Random) -> list[_Point]:
+def _drawn(
+    document: Document, moving: Sequence[_Moving], kept: Callable[[_Point], bool], random: Random
+) -> list[_Point]:
     """As many random points as run_cap and repeats ask for; excluded ones are drawn again."""
     room = (document.run_cap or 0) - len(document.include) * document.repeats
     wanted = max(math.ceil(room / document.repeats), 0)
     found: list[_Point] = []
-    for _ in range(wanted * _TRIES):
-        if len(found) == wanted:
-            break
+    misses = 0
+    while len(found) < wanted and misses < _MOST_MISSES:
         values: dict[str, Value] = {}
         for axis in moving:
             values.update(axis.draw(random))
         point = _Point(values, (None,) * len(moving))
-        if not _excluded(document, point, person):
+        if kept(point):
             found.append(point)
+        else:
+            misses += 1
     return found
 
 
-def _excluded(document: Document, point: _Point, person: _Member) -> bool:
-    if not document.exclude:
-        return False
-    layers = (point.values, person.fixed, person.defaults)
+def _not_excluded(document: Document, person: _Member) -> Callable[[_Point], bool]:
+    """Whether a point stays: none of the exclusions names just what it would have, wherever that comes from."""
+    standing = {name: parameter.default for name, parameter in CATALOGUE.items()} | {**person.defaults, **person.fixed}
+    forbidden: dict[tuple[str, ...], set[tuple[Value, ...]]] = {}
     for entry in document.exclude:
-        for name, value in entry.items():
-            layer = next((layer for layer in layers if name in layer), None)
-            if (layer[name] if layer is not None else CATALOGUE[name].default) != value:
-                break
-        else:
-            return True
-    return False
+        forbidden.setdefault(tuple(entry), set()).add(tuple(entry.values()))
+
+    def kept(point: _Point) -> bool:
+        own = {**standing, **point.values}
+        return not any(tuple(own[name] for name in names) in values for names, values in forbidden.items())
+
+    return kept
 
 
 def _included(document: Document, moving: Sequence[_Moving]) -> Iterable[_Point]:

@@ -5,7 +5,8 @@ alias, depth and flat bombs end at once (the plain loader takes seconds, or all 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import yaml
 
@@ -14,6 +15,8 @@ from sweeps.errors import Problem, Problems, SweepError
 from sweeps.parameters import Value
 from sweeps.recipe import checked
 from sweeps.words import Misread, below, quote, shorten
+
+Checked = TypeVar("Checked")
 
 MOST_BYTES = 64 * 1024
 MOST_NODES = 5_000
@@ -36,34 +39,37 @@ _MISREAD = (
 
 def parse(text: str | bytes) -> Document:
     """The document that a sweep file means; raises SweepError with all of its problems."""
+    return _checked(text, check, 'the file is empty; a sweep needs parameters, such as guidance_scale: "4-8"')
+
+
+def parse_values(text: str | bytes) -> dict[str, Value]:
+    """The catalogue values in a file such as the operator's production recipe; raises SweepError like `parse`."""
+    return _checked(text, _values, "the file is empty; it needs values, such as guidance_scale: 8")
+
+
+def _values(tree: Mapping[str, object]) -> dict[str, Value]:
+    problems = Problems()
+    values = checked(tree, problems)
+    problems.raise_if_any()
+    return values
+
+
+def _checked(text: str | bytes, check: Callable[[Mapping[str, object]], Checked], empty: str) -> Checked:
+    """What a file means, with what the reader refused and what the check refused told together."""
     reader = _Tree(_decode(text))
     tree = reader.read()
     if not isinstance(tree, dict):
-        if tree is None and not reader.problems:
-            raise SweepError.at("", 'the file is empty; a sweep needs parameters, such as guidance_scale: "4-8"')
-        got = quote(tree)
-        reader.problems.add("", f"expected a mapping with keys such as base and parameters, got {got}")
+        wanted = f"expected a mapping of names to values, got {quote(tree)}"
+        if not reader.problems:
+            raise SweepError.at("", empty if tree is None else wanted)
         raise SweepError(reader.problems)
     try:
-        document = check(tree)
+        found = check(tree)
     except SweepError as error:
         reader.problems.extend(problem for problem in error.problems if problem.path not in reader.refused)
         raise SweepError(reader.problems) from None
     reader.problems.raise_if_any()
-    return document
-
-
-def parse_values(text: str | bytes) -> dict[str, Value]:
-    """A file of plain catalogue values, such as a production recipe; raises SweepError with all of its problems."""
-    reader = _Tree(_decode(text))
-    tree = reader.read()
-    values: dict[str, Value] = {}
-    if isinstance(tree, dict):
-        values = checked(tree, reader.problems)
-    else:
-        reader.problems.add("", f"expected a mapping of parameters and their values, got {quote(tree)}")
-    reader.problems.raise_if_any()
-    return values
+    return found
 
 
 def _decode(text: str | bytes) -> str:

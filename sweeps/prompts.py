@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from dynamicprompts.commands import Command, LiteralCommand, SequenceCommand, VariantCommand, VariantOption
 from dynamicprompts.enums import SamplingMethod
@@ -41,8 +42,9 @@ class Choice:
     most: int = 1
     separator: str = ", "
 
+    @cached_property
     def count(self) -> int:
-        ways = [option.count() for option in self.options]
+        ways = [option.count for option in self.options]
         return sum(_subsets(ways, size) for size in range(self.fewest, self.most + 1))
 
     def command(self) -> Command:
@@ -57,8 +59,9 @@ class Text:
 
     parts: tuple[str | Choice, ...]
 
+    @cached_property
     def count(self) -> int:
-        return min(HUGE, math.prod(part.count() for part in self.parts if isinstance(part, Choice)))
+        return min(HUGE, math.prod(part.count for part in self.parts if isinstance(part, Choice)))
 
     def command(self) -> Command:
         commands = [part.command() if isinstance(part, Choice) else LiteralCommand(part) for part in self.parts]
@@ -128,7 +131,7 @@ class _Reader:
             if at in self.closing:
                 choice = self._choice(at + 1, self.closing[at], depth + 1)
                 at = self.closing[at] + 1
-                if choice.count() > 1:
+                if choice.count > 1:
                     parts += [literal, choice]
                     literal = ""
                 else:
@@ -203,6 +206,8 @@ def _joined(pick: tuple[Text, ...], separator: str) -> Command:
 
 def _subsets(ways: list[int], size: int) -> int:
     """In how many ways `size` options can be picked when each can be written in several: e_size(ways)."""
+    if all(count == 1 for count in ways):
+        return min(HUGE, math.comb(len(ways), size))
     sums = [1] + [0] * size
     for count in ways:
         for i in range(size, 0, -1):

@@ -11,7 +11,7 @@ from sweeps.prompts import distinct, expand_prompt, read_prompt
 def prompts(text: str) -> list[str]:
     read = read_prompt(text, "base.prompt")
     found = expand_prompt(read)
-    assert read.count() >= len(found)
+    assert read.count >= len(found)
     return list(found)
 
 
@@ -52,7 +52,8 @@ def test_a_prompt_makes_these(text: str, meant: list[str]) -> None:
         ("{x$$a|b}", 'expected a count before $$, as in {2$$red|blue|green}, got "{x$$a|b}"'),
         (
             "{2$$" + "|".join("abcdefghijklmnopqrstuvwxyzABCDEFG") + "}",
-            'at most 32 alternatives fit into one pair of braces, got "{2$$a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z|A|B…"',
+            "at most 32 alternatives fit into one pair of braces, "
+            'got "{2$$a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z|A|B…"',
         ),
         ("{" * 9 + "}" * 9, 'braces are nested more than 8 deep, got "{}"'),
     ],
@@ -68,8 +69,8 @@ def test_eight_levels_of_braces_are_read() -> None:
 
 
 def test_a_bomb_of_braces_is_counted_without_being_built() -> None:
-    assert read_prompt("{a|b}" * 300, "p").count() == 10**9
-    assert read_prompt("{16$$" + "|".join("abcdefghijklmnopqrstuvwxyzABCDEF") + "}", "p").count() == 601_080_390
+    assert read_prompt("{a|b}" * 300, "p").count == 10**9
+    assert read_prompt("{16$$" + "|".join("abcdefghijklmnopqrstuvwxyzABCDEF") + "}", "p").count == 601_080_390
 
 
 words = st.text("ab ", min_size=0, max_size=3)

@@ -38,7 +38,7 @@ def values(name: str, text: str) -> list[Value]:
         ("guidance_scale", "1, 2, .., 10", [float(n) for n in range(1, 11)]),
         ("guidance_scale", "  1.5 -2.5(+.5) ", [1.5, 2.0, 2.5]),
         ("width", "512-1024 [4]", [512, 680, 856, 1024]),  # to the nearest multiple of 8
-        ("steps", "“1–4”", [1, 2, 3, 4]),  # noqa: RUF001  what a phone makes of it
+        ("steps", "“1–4”", [1, 2, 3, 4]),
         ("steps", "5, 10, …, 20", [5, 10, 15, 20]),
     ],
 )

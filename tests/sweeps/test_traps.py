@@ -6,7 +6,7 @@ import pytest
 
 from sweeps.errors import SweepError
 from sweeps.expand import expand
-from sweeps.parse import parse
+from sweeps.parse import parse, parse_values
 from tests.sweeps.samples import ALIAS_BOMB, EVERY_BOMB
 
 NUMBER_OR_RANGE = 'a whole number from 1 to 150, or a range such as "4-7 (+1.5)", "1-10 [4]" or "1, 2, .., 10"'
@@ -102,8 +102,8 @@ SENTENCES = {
     # shapes
     "": 'the file is empty; a sweep needs parameters, such as guidance_scale: "4-8"',
     "# nothing yet": 'the file is empty; a sweep needs parameters, such as guidance_scale: "4-8"',
-    "- a": "expected a mapping with keys such as base and parameters, got a list of 1",
-    "hello": 'expected a mapping with keys such as base and parameters, got "hello"',
+    "- a": "expected a mapping of names to values, got a list of 1",
+    "hello": 'expected a mapping of names to values, got "hello"',
     "base:": "base: expected a mapping (steps: 20), got nothing",
     "parameters: {steps: []}": "parameters.steps: expected at least one value, got an empty list",
     "zip: [{sampler: [euler, ddim], schedule: [ays]}]": (
@@ -141,7 +141,7 @@ SENTENCES = {
         'parameters.guidance_scale: expected a number from 1 to 30, got 1000000000 in "1-1e9 (+0.0001)"'
     ),
     "repeats: 1000\nparameters: {steps: 1-4}": (
-        "the sweep has 4,000 cells (4 steps × 1000 repeats), more than the 1,000 allowed"  # noqa: RUF001
+        "the sweep has 4,000 cells (4 steps × 1000 repeats), more than the 1,000 allowed"
     ),
     "repeats: 1000000": "repeats: expected a whole number from 1 to 1000, got 1000000",
     f"base: {{prompt: '{'{a|b}' * 20}'}}": (
@@ -251,3 +251,16 @@ def test_as_many_bytes_values_and_levels_as_allowed_are_read() -> None:
     assert parse(f"parameters: {{seed: {{values: [{', '.join(map(str, range(2400)))}], labels: [{labels}]}}}}").axes
     with pytest.raises(SweepError, match="no such key"):
         parse("deep: " + "[" * 14 + "1" + "]" * 14)
+
+
+def test_a_production_recipe_is_read_with_the_same_care() -> None:
+    assert parse_values("steps: 30\nsampler: dpmpp_2m\n") == {"steps": 30, "sampler": "dpmpp_2m"}
+    for text, sentence in {
+        "": "the file is empty; it needs values, such as guidance_scale: 8",
+        "steps: [30]\nstepz: 3": "steps: expected a whole number from 1 to 150, got a list of 1\n"
+        "stepz: no such parameter; did you mean steps?",
+        "steps: &a 30": "steps: anchors and aliases are not allowed, got &a",
+    }.items():
+        with pytest.raises(SweepError) as caught:
+            parse_values(text)
+        assert str(caught.value) == sentence

@@ -1,0 +1,70 @@
+"""A plan counts what must be drawn once, and quotes it."""
+
+from itertools import permutations
+
+import pytest
+
+from sweeps.expand import expand
+from sweeps.parse import parse
+from sweeps.plan import Pace, Plan, Prices, plan
+
+AXES = {
+    "guidance_scale": "[4, 6, 8]",
+    "seed": "[1, 2, 3, 4]",
+    "weight": "'0.6-1.4 (+0.2)'",
+    "denoise": "[0.35, 0.5]",
+}
+
+
+def planned(text: str) -> Plan:
+    return plan(expand(parse(text), seed=1).recipes)
+
+
+@pytest.mark.parametrize("names", list(permutations(AXES)), ids="-".join)
+def test_the_example_grid_needs_the_optimum_in_any_axis_order(names: tuple[str, ...]) -> None:
+    found = planned(f"base: {{face_folder: mina}}\nparameters: {{{', '.join(f'{n}: {AXES[n]}' for n in names)}}}")
+    assert found.summary() == "120 cells = 12 bases + 120 face passes"
+    assert (found.unique_encodes, found.unique_faces, found.duplicates) == (1, 12, 0)
+    assert (found.naive_evaluations, found.evaluations) == (6840, 2520)
+
+
+def test_equal_bases_are_drawn_side_by_side() -> None:
+    found = planned("base: {face_folder: mina}\nparameters: {weight: [0.5, 1], seed: [1, 2, 3]}")
+    assert found.order == (0, 3, 1, 4, 2, 5)
+    bases = [found.recipes[index].base_key() for index in found.order]
+    assert bases[0::2] == bases[1::2]
+
+
+def test_nobodys_face_weight_decides_nothing() -> None:
+    found = planned("parameters: {weight: [0.5, 1, 1.5]}")
+    assert found.summary() == "3 cells = 1 base + 1 face pass, 2 equal to another"
+
+
+def test_without_detail_there_are_no_face_passes() -> None:
+    found = planned("base: {detail: false}\nparameters: {steps: [10, 20]}")
+    assert found.summary() == "2 cells = 2 bases"
+    assert (found.unique_faces, found.unique_details, found.evaluations) == (0, 0, 60)
+
+
+def test_guidance_one_takes_half_the_evaluations() -> None:
+    assert planned("base: {detail: false, steps: 10, guidance_scale: 1}").evaluations == 10
+
+
+def test_prices_count_each_stage_once() -> None:
+    found = planned("base: {face_folder: mina}\nparameters: {weight: [0.5, 1, 1.5]}")
+    assert found.tokens(Prices(base=3, detail=2)) == 3 + 3 * 2
+
+
+def test_time_grows_with_steps_guidance_and_pixels() -> None:
+    pace = Pace(evaluation=(0.1, 0.2), stage=(1.0, 1.5))
+    whole = planned("base: {detail: false, steps: 10}")
+    assert whole.seconds(pace) == pytest.approx((3.0, 5.5))  # 20 evaluations of one megapixel and one stage
+    assert planned("base: {detail: false, steps: 10, width: 512}").seconds(pace) == pytest.approx((2.0, 3.5))
+    face = planned("base: {steps: 10, detail_steps: 10, detail_size: 512}")
+    assert face.seconds(pace) == pytest.approx((3.0 + 0.25 + 1.0, 5.5 + 0.5 + 1.5))
+
+
+def test_an_empty_plan_costs_nothing() -> None:
+    empty = plan([])
+    assert empty.summary() == "0 cells = 0 bases"
+    assert (empty.tokens(Prices()), empty.seconds(Pace((1, 1))), empty.order) == (0, (0, 0), ())

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from sweeps.axes import AxisSpec, Choices, Distribution, People, Prompts
+from sweeps.axes import AxisSpec, Choices, Distribution, Method, People, Prompts
 from sweeps.document import REPEAT, Document
 from sweeps.errors import Problem, Problems, SweepError
 from sweeps.parameters import CATALOGUE, LARGEST_SEED, SAMPLER_SCHEDULES, Value
@@ -17,7 +17,6 @@ from sweeps.recipe import NOTHING, Recipe, draw_seed, resolve
 from sweeps.words import quote, shorten
 
 MOST_CELLS = 1000
-_MOST_BUILT = 1_000_000
 _PARTNERS = {"schedule": "sampler", "denoise": "detail_steps"}  # what else a contradiction may come from
 TIMES = " \N{MULTIPLICATION SIGN} "
 _MOST_MISSES = 4000  # excluded draws after which a random sweep has fewer cells than it asked for
@@ -89,7 +88,7 @@ def expand(
         seed = stated if isinstance(stated, int) else draw_seed()
     person = _Member({**values, **document.base}, values, defaults, production, seed)
     random = Random(f"{seed}/parameters")
-    moving = [_Moving.of(spec, faces) for spec in specs]
+    moving = [_Moving.of(spec, faces, document.method) for spec in specs]
     stays = _not_excluded(document, person)
     if document.method == "random":
         kept = _drawn(document, moving, stays, random)
@@ -129,13 +128,13 @@ class _Point:
 
 @dataclass(frozen=True)
 class _Moving:
-    """An axis with its values built; a continuous one, or a huge range in a random sweep, has none and draws."""
+    """An axis with its values built; a range of numbers in a random sweep has none, it draws."""
 
     spec: AxisSpec
     points: tuple[tuple[Value, ...], ...]
 
     @classmethod
-    def of(cls, spec: AxisSpec, faces: Sequence[str]) -> "_Moving":
+    def of(cls, spec: AxisSpec, faces: Sequence[str], method: Method) -> "_Moving":
         match spec.source:
             case Choices(values=points):
                 return cls(spec, points)
@@ -143,7 +142,7 @@ class _Moving:
                 return cls(spec, tuple((prompt,) for text in texts for prompt in expand_prompt(text)))
             case People(pattern=pattern):
                 return cls(spec, tuple((name,) for name in faces if fnmatch.fnmatchcase(name, pattern)))
-            case Numbers() as numbers if numbers.count <= _MOST_BUILT:
+            case Numbers() as numbers if method == "grid":
                 return cls(spec, tuple((value,) for value in numbers))
         return cls(spec, ())
 
@@ -268,16 +267,15 @@ def _cells(document: Document, points: Sequence[tuple[_Point, int]], person: _Me
     for point, repeat in points:
         if repeat == 0 and document.seed == "per_cell":
             seed = seeds.randint(0, LARGEST_SEED)
-        settings = {**person.settings, **document.base, **point.values}
-        own = point.values.get("seed", document.base.get("seed"))
+        stated = {**document.base, **point.values}
+        own = stated.get("seed")
         if own is None and document.seed is None:
             own = person.settings.get("seed")
         start = own if isinstance(own, int) else seed
-        settings["seed"] = (start + repeat) % (LARGEST_SEED + 1)
+        stated["seed"] = (start + repeat) % (LARGEST_SEED + 1)
+        settings = _under(stated, person.settings)
         try:
-            recipe = resolve(
-                _fitting_schedule(settings, document), defaults=person.defaults, production=person.production
-            )
+            recipe = resolve(settings, defaults=person.defaults, production=person.production)
         except SweepError as error:
             for problem in error.problems:
                 problems.add(*_placed(document, problem))
@@ -297,13 +295,11 @@ def _placed(document: Document, problem: Problem) -> tuple[str, str]:
     return document.paths.get(name, name), problem.message + hint
 
 
-def _fitting_schedule(settings: dict[str, Value], document: Document) -> dict[str, Value]:
-    """Without the member's own schedule where the file's sampler does not have it: the sampler's first is taken."""
-    sampler = str(settings.get("sampler"))
-    chosen = "sampler" in document.paths and "schedule" not in document.paths
-    if not chosen or settings.get("schedule") in SAMPLER_SCHEDULES.get(sampler, ()):
-        return settings
-    return {name: value for name, value in settings.items() if name != "schedule"}
+def _under(stated: Mapping[str, Value], settings: Mapping[str, Value]) -> dict[str, Value]:
+    """What the file states over the member's settings, but for a schedule that the file's sampler does not have."""
+    sampler = stated.get("sampler")
+    lost = isinstance(sampler, str) and settings.get("schedule") not in SAMPLER_SCHEDULES[sampler]
+    return {**{name: value for name, value in settings.items() if not (lost and name == "schedule")}, **stated}
 
 
 def _axes(document: Document, moving: Sequence[_Moving], points: Sequence[_Point]) -> tuple[Axis, ...]:

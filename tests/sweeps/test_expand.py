@@ -192,6 +192,10 @@ def test_a_sampler_without_the_default_schedule_takes_its_own() -> None:
     text = "parameters: {sampler: [euler, ddim, unipc]}"
     assert cells(text, "schedule") == ["ays", "uniform", "karras"]
     assert cells(text, "schedule", own={"schedule": "karras"}) == ["karras", "uniform", "karras"]
+    assert cells("base: {steps: 3}\ninclude: [{sampler: ddim}]", "schedule", own={"schedule": "ays"}) == [
+        "ays",
+        "uniform",
+    ]
 
 
 def test_a_glob_matches_the_names_that_the_caller_passes_in() -> None:

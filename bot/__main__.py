@@ -12,7 +12,6 @@ from typing import Annotated
 
 import aiohttp
 import typer
-from sweeps.parse import parse_values
 
 from bot.cogs.context import Services
 from bot.cogs.upload import Uploads
@@ -39,6 +38,7 @@ from pipeline.errors import PipelineError
 from pipeline.families import card
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Value, nearest
+from sweeps.parse import parse_values
 from sweeps.recipe import Recipe, resolve
 
 app = typer.Typer(
@@ -120,6 +120,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
     # Opened in this order, closed in the reverse: first nobody is left unanswered, then drawing stops,
     # then what is drawn is posted, and only then Discord and the database are let go.
     async with AsyncExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
         renderer = LocalRenderer(_engine_config(settings))
         faces = Faces(settings.data_dir / "faces")
         sessions = await stack.enter_async_context(open_database(settings.database))
@@ -169,6 +170,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
 
         await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
         await client.open(settings.discord_api_url, settings.discord_token.get_secret_value())
+        renderer.load()
         await worker.resume()
         await outbox.resume()
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
@@ -197,6 +199,7 @@ async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, .
     renderer = LocalRenderer(_engine_config(settings))
     renderer.check(recipe)
     async with renderer.drawing():
+        renderer.load()
         png, notes = await renderer.draw(recipe, owner="", urgent=True, should_stop=lambda: False)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(png)

@@ -44,14 +44,18 @@ class LocalRenderer:
 
     @asynccontextmanager
     async def drawing(self) -> AsyncIterator[None]:
-        """Load, draw while the context is open, then stop the engine's threads."""
-        self._loading = asyncio.create_task(asyncio.to_thread(self._open), name="load weights")
+        """Draw while the context is open, once `load` was called; then stop the engine's threads."""
         try:
             yield
         finally:
-            with suppress(PipelineError, BadSettings):  # `loaded` has told it already
-                engine = await self._loading
-                await asyncio.to_thread(engine.close)
+            if self._loading is not None:
+                with suppress(PipelineError, BadSettings):  # `loaded` has told it already
+                    engine = await self._loading
+                    await asyncio.to_thread(engine.close)
+
+    def load(self) -> None:
+        """Begin to load the weights; returns at once."""
+        self._loading = asyncio.create_task(asyncio.to_thread(self._open), name="load weights")
 
     async def loaded(self) -> None:
         """Returns when the weights are loaded. Raises BadWeights."""
@@ -65,6 +69,11 @@ class LocalRenderer:
             return None
         each = 2 * self.card.native_width * self.card.native_height / 2**20
         return Pace((lately.step_p50 / each, lately.step_p90 / each))
+
+    async def measured(self, patience: float) -> None:
+        """Returns when the first picture was drawn, at the latest after `patience` seconds."""
+        if self._loading is not None:
+            await asyncio.wait((self._loading,), timeout=patience)
 
     def check(self, recipe: Recipe) -> None:
         """Raises CannotDraw, a sentence, for what the family cannot draw; needs no weights."""

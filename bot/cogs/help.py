@@ -2,9 +2,9 @@
 
 import disnake
 from disnake.ext import commands
-from disnake.ui.select import StringSelect
 from disnake.interactions.application_command import ApplicationCommandInteraction
 from disnake.interactions.message import MessageInteraction
+from disnake.ui.select import StringSelect
 
 from bot.cogs.context import Services
 from bot.ui.words import code, short

@@ -95,6 +95,10 @@ class Renderer(Protocol):
         """How fast images lately advanced; None before anything was drawn."""
         ...
 
+    async def measured(self, patience: float) -> None:
+        """Returns when `pace` has been measured, at the latest after `patience` seconds."""
+        ...
+
     def check(self, recipe: Recipe) -> None:
         """Raises CannotDraw with a sentence if this renderer cannot draw the recipe."""
         ...

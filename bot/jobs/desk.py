@@ -17,6 +17,9 @@ from sweeps.recipe import Recipe, resolve
 A_SECOND_EACH = Pace((1.0, 1.0))
 """With it a plan's seconds are its work: evaluations weighed by megapixels."""
 
+QUOTE_PATIENCE_SECONDS = 15.0
+"""How long a quote waits, just after the console's start, for the first measured times."""
+
 
 class Desk:
     """Turns what a member asks into a stored job, and a stored job into queued work."""
@@ -45,6 +48,7 @@ class Desk:
     async def quote_sweep(self, owner: Member, place: Place, text: bytes, title: str) -> Job:
         """Read a sweep file and store it as a quoted job. Raises SweepError, CannotDraw."""
         settings = await self._settings.of(owner.id)
+        await self._renderer.measured(QUOTE_PATIENCE_SECONDS)
         sweep, planned = await asyncio.to_thread(self._expand, text, settings)
         return await self._jobs.create(
             kind="sweep",

@@ -90,7 +90,8 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
         raise DemoFailed(f"{sweep} was refused:\n{answer['content']}")
     card = answer["embeds"][0]
     terminal.print(f"[bold]{card['title']}[/bold]")
-    terminal.print(card["description"].replace("**", ""))
+    quote = card["description"].replace("**", "")
+    terminal.print(quote)
     total = int(re.sub(r"\D", "", run["label"]))
     await member.press(quoted, "Run")
     files: dict[str, str] = {}
@@ -110,7 +111,7 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
         await sandbox.until(look, timeout=24 * 3600)
     ended = (quoted.message or {})["embeds"][0]
     cells = await _write(files, out)
-    summary = {"sweep": sweep.name, "title": ended["title"], "plan": card["description"], "cells": cells}
+    summary = {"sweep": sweep.name, "title": ended["title"], "quote": quote, "cells": cells}
     (out / "sweep.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if len(cells) < total:
         said = [field["value"] for field in ended.get("fields", []) if field["name"] == "What went wrong"]

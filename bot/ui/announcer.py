@@ -11,7 +11,7 @@ from disnake.http import Route, to_multipart_with_attachments
 from bot.domain.errors import CannotDeliver
 from bot.domain.job import Item, Job, Progress
 from bot.ui.cards import card
-from bot.ui.words import code, short
+from bot.ui.words import short, spans
 
 log = structlog.get_logger("atelier.announcer")
 
@@ -27,9 +27,8 @@ class Announcer:
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
         """Post pictures as plain attachments; the message's id."""
-        names = [name.removesuffix(".png").removeprefix(f"{job.name}-") for name, _ in files]
-        span = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-        return await self._post(job, f"-# **{job.name}** · {code(span)}", files, nonce)
+        cells = [name.removesuffix(".png").removeprefix(f"{job.name}-") for name, _ in files]
+        return await self._post(job, f"-# **{job.name}** · {spans(cells)}", files, nonce)
 
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
         """Post the contact sheet and name the member who asked; the message's id."""

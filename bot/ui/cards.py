@@ -72,7 +72,7 @@ def _time(job: Job) -> str:
 
 def _add_axes(embed: disnake.Embed, job: Job) -> None:
     for name, labels in job.layout.axes[:MOST_AXES]:
-        place = {job.layout.rows: " ↓ rows", job.layout.columns: " → columns"}.get(name, "")
+        place = {job.layout.rows: " ↓", job.layout.columns: " →"}.get(name, "")
         values = [label if len(labels) > 1 or label else "—" for label in labels]
         embed.add_field(f"{name}{place} ({len(labels)})", listing(values, 300) or "—", inline=True)
     if len(job.layout.axes) > MOST_AXES:

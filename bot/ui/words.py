@@ -60,6 +60,18 @@ def listing(values: Sequence[str], most: int) -> str:
     return " ".join(shown)
 
 
+def spans(cells: Sequence[str]) -> str:
+    """Cell names with runs drawn together: c001, c003 – c006."""
+    numbers = sorted(int(cell[1:]) for cell in cells)
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"c{run[0]:03d}" if len(run) == 1 else f"c{run[0]:03d} – c{run[-1]:03d}" for run in runs)
+
+
 def _problem(problem: Problem) -> str:
     where = f"{code(short(problem.path, 120))}: " if problem.path else ""
     return where + plain(short(problem.message, 300))

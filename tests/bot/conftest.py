@@ -45,8 +45,7 @@ async def store_job(
         urgent=urgent,
         layout=layout or Layout((("seed", tuple(map(str, range(items)))),), None, "seed"),
         items=[
-            NewItem(f"c{seed + 1:03d}", items - seed, recipe, {"seed": seed})
-            for seed, recipe in enumerate(recipes)
+            NewItem(f"c{seed + 1:03d}", items - seed, recipe, {"seed": seed}) for seed, recipe in enumerate(recipes)
         ],
         quote=Quote(items, 0, items, 0, 2.0 * items, None, f"{items} cells = {items} bases"),
     )

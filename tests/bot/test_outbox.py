@@ -81,9 +81,7 @@ async def test_images_come_in_messages_of_at_most_ten_and_the_sheet_last(jobs: J
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-async def test_a_failed_post_is_tried_again_as_the_same_message(
-    jobs: Jobs, images: Images, accepted: bool
-) -> None:
+async def test_a_failed_post_is_tried_again_as_the_same_message(jobs: Jobs, images: Images, accepted: bool) -> None:
     channel = ShortMemory()
     channel.faults = [ConnectionError("lost"), ConnectionError("lost again")]
     channel.accepts_before_failing = accepted
@@ -94,9 +92,7 @@ async def test_a_failed_post_is_tried_again_as_the_same_message(
     assert channel.names == expected(job, 4)
 
 
-async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message(
-    jobs: Jobs, images: Images
-) -> None:
+async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message(jobs: Jobs, images: Images) -> None:
     channel = ShortMemory()
     channel.faults = [ConnectionError("accepted, and then lost")]
     channel.accepts_before_failing = True

@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from bot.__main__ import run_console
 from bot.sandbox import Interaction, Sandbox
-from bot.settings import Settings, read
+from bot.sandbox.demo import console_process
+from bot.settings import read
 
 ROOT = Path(__file__).parents[2]
 SPEC_DIR = Path(os.environ.get("DISCORD_SPEC_DIR", ROOT / "../shared/discord"))
@@ -32,7 +33,6 @@ class Running:
     """A sandbox and the console connected to it."""
 
     sandbox: Sandbox
-    settings: Settings
 
     def results(self) -> list[dict[str, Any]]:
         """Every attachment the console posted to a channel, in order."""
@@ -57,17 +57,32 @@ def weights_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator[Running]:
-    """Sandbox and console in this process; on the way out no rule of Discord's may have been broken."""
-    data.mkdir(parents=True, exist_ok=True)
-    if not (data / "cache").exists():
-        (data / "cache").symlink_to(cache)
+async def strict_sandbox() -> AsyncIterator[Sandbox]:
+    """A sandbox that checks every body; on the way out no rule of Discord's may have been broken."""
     async with Sandbox(spec_dir=SPEC_DIR if SPEC_DIR.is_dir() else None) as sandbox:
+        yield sandbox
+        for direction, count in sandbox.checked.items():
+            CHECKED[direction] = CHECKED.get(direction, 0) + count
+    assert sandbox.violations == []
+
+
+def data_folder(folder: Path, cache: Path) -> Path:
+    """A console's data, with the run's one cache in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "cache").exists():
+        (folder / "cache").symlink_to(cache)
+    return folder
+
+
+@asynccontextmanager
+async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator[Running]:
+    """Sandbox and console in this process, one at a time: disnake keeps addresses and subcommands a process."""
+    async with strict_sandbox() as sandbox:
         settings = read(
             _env_file=None,
             discord_token=sandbox.token,
             discord_api_url=sandbox.api_url,
-            data_dir=data,
+            data_dir=data_folder(data, cache),
             model_dir=str(data / "models"),
             log_level="WARNING",
             **overrides,
@@ -80,13 +95,10 @@ async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator
             if console.done():
                 console.result()
             await ready
-            yield Running(sandbox, settings)
+            yield Running(sandbox)
         finally:
             stop.set()
             await asyncio.wait_for(console, 60)
-            for direction, count in sandbox.checked.items():
-                CHECKED[direction] = CHECKED.get(direction, 0) + count
-        assert sandbox.violations == []
 
 
 Open = Callable[..., AbstractAsyncContextManager[Running]]
@@ -104,7 +116,8 @@ def open_console(tmp_path: Path, weights_cache: Path) -> Open:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def atelier(tmp_path_factory: pytest.TempPathFactory, weights_cache: Path) -> AsyncIterator[Running]:
-    """One console for all tests that leave it as they found it."""
-    async with running(tmp_path_factory.mktemp("atelier"), weights_cache) as opened:
-        yield opened
-
+    """One console, in a process of its own, for all tests that leave it as they found it."""
+    data = data_folder(tmp_path_factory.mktemp("atelier"), weights_cache)
+    async with strict_sandbox() as sandbox, console_process(sandbox, data, log=data / "console.log"):
+        await sandbox.ready(60)
+        yield Running(sandbox)

@@ -58,7 +58,7 @@ async def test_the_console_draws_over_tls_under_discords_own_names(tmp_path: Pat
             await sandbox.until(lambda: "sheet" in str(sandbox.messages()), timeout=60)
         finally:
             console.terminate()
-            console.wait(60)
+            await asyncio.to_thread(console.wait, 60)  # the sandbox runs on this loop and must answer
             log.close()
     names = [each["filename"] for message in sandbox.messages() for each in message["attachments"]]
     assert sorted(names) == ["S1-c001.png", "S1-c002.png", "S1-sheet.png"]

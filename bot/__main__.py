@@ -119,6 +119,9 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
     """Run until `stop`, then drain: all answered, what is drawn posted, the rest kept for the next start."""
     # Opened in this order, closed in the reverse: first nobody is left unanswered, then drawing stops,
     # then what is drawn is posted, and only then Discord and the database are let go.
+    token = settings.discord_token.get_secret_value()
+    if not token:
+        raise BadSettings("DISCORD_TOKEN is empty. Put the bot's token there, or try `make demo` without one.")
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         renderer = LocalRenderer(_engine_config(settings))
@@ -169,7 +172,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
             }
 
         await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
-        await client.open(settings.discord_api_url, settings.discord_token.get_secret_value())
+        await client.open(settings.discord_api_url, token)
         renderer.load()
         await worker.resume()
         await outbox.resume()

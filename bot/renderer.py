@@ -65,10 +65,7 @@ class LocalRenderer:
     def pace(self) -> Pace | None:
         """How fast images lately advanced; None while the weights load."""
         lately = self._loading.result().pace() if self._loading is not None and self.ready else None
-        if lately is None:
-            return None
-        each = 2 * self.card.native_width * self.card.native_height / 2**20
-        return Pace((lately.step_p50 / each, lately.step_p90 / each))
+        return Pace((lately.p50, lately.p90)) if lately else None
 
     async def measured(self, patience: float) -> None:
         """Returns when the first picture was drawn, at the latest after `patience` seconds."""

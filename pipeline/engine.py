@@ -41,10 +41,11 @@ call for eight pictures: 0.08 s on one thread, 2.3 s on two."""
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds per step and picture as lately achieved: the median, and what nine of ten stay below."""
+    """Seconds per UNet evaluation of one megapixel (2^20) as lately achieved: the median, and what nine of ten
+    steps stay below. Whatever shared a step counts together, so this is the machine's pace, not one picture's."""
 
-    step_p50: float
-    step_p90: float
+    p50: float
+    p90: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Engine:
         self._embeds: Memo[Conditioning] = Memo(EMBEDS_BYTES)
         self._clock = 0
         self._served: dict[str, int] = {}
-        self._step_seconds: deque[float] = deque(maxlen=200)
+        self._pace: deque[float] = deque(maxlen=200)
         self._ahead: torch.cuda.Event | None = None
         self._closed = False
         self._lock = threading.Condition()
@@ -111,7 +112,7 @@ class Engine:
         """
         asker = Asker(recipe, owner, urgent, should_stop, on_step)
         try:
-            self.check(recipe)
+            self.modules.card.check(recipe)
         except BadRecipe as error:
             asker.fail(error)
             return asker.future
@@ -132,16 +133,9 @@ class Engine:
             asker.resolve(self._drawing(asker, known, seconds=0.0, repeated=True))
         return asker.future
 
-    def check(self, recipe: Recipe) -> None:
-        """Refuse, before any work, what this version cannot draw (BadRecipe)."""
-        if recipe.detail:
-            raise BadRecipe("This version draws the base stage only: set detail to false.")
-        if recipe.face_folder:
-            raise BadRecipe("This version draws the base stage only and uses no photos: leave face_folder empty.")
-
     def pace(self) -> Pace | None:
-        """How fast pictures lately advanced, whatever shared their batch; None before the first step."""
-        seconds = sorted(tuple(self._step_seconds))
+        """How fast pictures lately advanced; None before the first step."""
+        seconds = sorted(tuple(self._pace))
         return Pace(seconds[len(seconds) // 2], seconds[len(seconds) * 9 // 10]) if seconds else None
 
     def slots(self, width: int, height: int) -> int:
@@ -165,10 +159,10 @@ class Engine:
     # The loop, on the engine's own thread
 
     @torch.inference_mode()
-    def step(self) -> int:
+    def step(self) -> list[Flight]:
         """Admit what has room, call the UNet once for all that fit, advance each, finish those that are done.
 
-        Returns how many pictures shared the call.
+        Returns the flights that shared the call.
         """
         self._drop()
         self._admit()
@@ -178,7 +172,7 @@ class Engine:
                 flight.advance(noise)
                 if flight.trajectory.done:
                     self._finish(flight)
-        return len(batch)
+        return batch
 
     def _admit(self) -> None:
         """Begin waiting flights while there is room."""
@@ -248,15 +242,16 @@ class Engine:
         if self.modules.device.type == "cuda":
             torch.cuda.set_device(self.modules.device)  # a thread's own setting, which events read
         while self._wait():
-            began, size = time.perf_counter(), 0
+            began = time.perf_counter()
+            batch: list[Flight] = []
             try:
-                size = self.step()
+                batch = self.step()
                 self._keep_close()
             except Exception as error:  # a defect of the loop itself: fail whoever is in it, and go on
                 for flight in [*self.waiting, *self.running]:
                     self._fail(flight, error)
-            if size:
-                self._step_seconds.append((time.perf_counter() - began) / size)
+            if batch:
+                self._pace.append((time.perf_counter() - began) / sum(flight.work for flight in batch))
         for flight in [*self.waiting, *self.running]:
             self._fail(flight, Stopped("The engine was closed before the picture was finished."))
 

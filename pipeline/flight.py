@@ -96,6 +96,11 @@ class Flight:
         return any(asker.urgent for asker in self.askers)
 
     @property
+    def work(self) -> float:
+        """What one step of it takes: UNet evaluations times megapixels."""
+        return self.recipe.base_evaluations / self.recipe.steps * self.recipe.width * self.recipe.height / 2**20
+
+    @property
     def fresh(self) -> bool:
         """Whether it has not taken a step yet."""
         return self.trajectory.done_steps == 0

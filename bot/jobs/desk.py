@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.domain.errors import NotFound, NotYours, WrongState
+from bot.domain.errors import NotFound, NotYours, Refusal, WrongState
 from bot.domain.job import Job, JobState, Layout, Member, Place, Progress, Quote
 from bot.domain.ports import JobStore, NewItem, Renderer, SettingsStore
 from bot.jobs.queue import JobQueue
@@ -66,6 +66,8 @@ class Desk:
         """Queue one recipe, or several that differ in their seed. Raises SweepError, CannotDraw, QueueFull."""
         settings = {**await self._settings.of(owner.id), **asked}
         first = resolve(settings, defaults=self._renderer.defaults, production=self._production)
+        if not first.prompt.strip():
+            raise Refusal("Say what to draw: give a prompt, or set one with /set prompt.")
         recipes = [first]
         for number in range(1, images):
             recipes.append(Recipe.from_dict({**first.as_dict(), "seed": (first.seed + number) % 2**32}))

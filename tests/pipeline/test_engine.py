@@ -278,7 +278,7 @@ def test_the_pace_is_known_after_the_first_picture(engine, recipe):
     assert engine.pace() is None
     engine.draw(recipe()).result()
     pace = engine.pace()
-    assert 0 < pace.step_p50 <= pace.step_p90
+    assert 0 < pace.p50 <= pace.p90
 
 
 @pytest.mark.parametrize(

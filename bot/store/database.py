@@ -1,11 +1,12 @@
 """The connection: one async engine, opened as a context, its tables made when missing."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -31,15 +32,28 @@ async def open_database(url: str) -> AsyncIterator[Sessions]:
     except (ArgumentError, ImportError) as error:
         raise BadSettings(f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite.") from error
     if engine.dialect.name == "sqlite":
+        _probe(engine.url)
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
     try:
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(Base.metadata.create_all)
         except (SQLAlchemyError, OSError) as error:
-            shown = make_url(url).render_as_string(hide_password=True)
-            cause = getattr(error, "orig", None) or error
-            raise BadSettings(f"DATABASE_URL: the database at {shown} cannot be opened ({cause}).") from error
+            raise _unusable(engine.url, getattr(error, "orig", None) or error) from error
         yield async_sessionmaker(engine, expire_on_commit=False)
     finally:
         await engine.dispose()
+
+
+def _probe(url: URL) -> None:
+    """Open the file once without a thread: an aiosqlite that cannot open it leaves a thread that dies loudly."""
+    try:
+        with closing(sqlite3.connect(url.database or ":memory:")) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise _unusable(url, error) from error
+
+
+def _unusable(url: URL, cause: BaseException) -> BadSettings:
+    shown = url.render_as_string(hide_password=True)
+    return BadSettings(f"DATABASE_URL: the database at {shown} cannot be opened ({cause}).")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from disnake.http import Route
 
 from bot.__main__ import run_console
 from bot.sandbox import Interaction, Sandbox
@@ -87,7 +88,7 @@ async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator
             log_level="WARNING",
             **overrides,
         )
-        stop = asyncio.Event()
+        address, stop = Route.BASE, asyncio.Event()
         console = asyncio.create_task(run_console(settings, stop))
         try:
             ready = asyncio.create_task(sandbox.ready())
@@ -99,6 +100,7 @@ async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator
         finally:
             stop.set()
             await asyncio.wait_for(console, 60)
+            Route.BASE = address  # a setting of disnake's, and so of the whole process
 
 
 Open = Callable[..., AbstractAsyncContextManager[Running]]

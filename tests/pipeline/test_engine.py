@@ -285,7 +285,7 @@ def test_the_pace_is_known_after_the_first_picture(engine, recipe):
     ("settings", "sentence"),
     [
         ({"detail": True}, "This version draws the base stage only: set detail to false."),
-        ({"face_folder": "mina"}, "uses no photos: leave face_folder empty."),
+        ({"face_folder": "mina"}, "cannot use photos: leave face_folder empty."),
     ],
 )
 def test_what_this_version_cannot_draw_is_refused_before_any_work(engine, recipe, calls, settings, sentence):

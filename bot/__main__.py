@@ -177,7 +177,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         await worker.resume()
         await outbox.resume()
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
-        await _until(stop, client.connect(), renderer.loaded())
+        await _until(stop, client.stay(), renderer.loaded())
 
 
 async def _until(
@@ -192,7 +192,6 @@ async def _until(
             await asyncio.wait((stopping, connected), return_when=asyncio.FIRST_COMPLETED)
         if connected.done() and not stopping.done():
             connected.result()
-            raise BadSettings("Discord closed the connection for good; see the log above.")
     finally:
         for task in (stopping, loaded):
             task.cancel()

@@ -32,6 +32,7 @@ class Console(commands.InteractionBot):
             command_sync_flags=commands.CommandSyncFlags.none(),
             allowed_mentions=disnake.AllowedMentions.none(),
             guild_ready_timeout=0.05,
+            default_contexts=disnake.InteractionContextTypes(guild=True),
         )
         self._answers = answers
 
@@ -50,6 +51,15 @@ class Console(commands.InteractionBot):
         except (aiohttp.ClientError, OSError, disnake.HTTPException) as error:
             raise BadSettings(f"DISCORD_API_URL: {api_url} could not be reached ({error}).") from error
         await self._publish()
+
+    async def stay(self) -> None:
+        """Stay connected until closed; passing trouble is disnake's to mend. Raises BadSettings on what is final."""
+        try:
+            await self.connect()
+        except disnake.ConnectionClosed as error:
+            raise BadSettings(f"Discord closed the connection for good (code {error.code}).") from error
+        except (disnake.GatewayNotFound, disnake.SessionStartLimitReached) as error:
+            raise BadSettings(f"Discord gave no connection: {error}") from error
 
     async def _publish(self) -> None:
         """Register the commands. disnake's own sync only warns and stays up with none, so it is done here."""

@@ -16,6 +16,7 @@ from bot.domain.ports import Channel, ImageStore, JobStore
 
 log = structlog.get_logger("atelier.outbox")
 
+GATHER_SECONDS = 0.3
 RHYTHM_SECONDS = 2.0
 FILES_A_MESSAGE = 10
 BYTES_A_MESSAGE = 24 * 2**20
@@ -87,6 +88,7 @@ class Delivery:
         pause = RHYTHM_SECONDS
         while True:
             await self.change.wait()
+            await self._rest(GATHER_SECONDS)  # images of one UNet call finish together and share a message
             self.change.clear()
             last = self._draining.is_set()
             try:
@@ -104,7 +106,7 @@ class Delivery:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             if last:
                 return
-            await self._rest(pause)
+            await self._rest(pause - GATHER_SECONDS)
 
     async def _rest(self, seconds: float) -> None:
         try:

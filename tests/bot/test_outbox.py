@@ -43,7 +43,8 @@ class ShortMemory:
 
 @pytest.fixture(autouse=True)
 def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_module, "RHYTHM_SECONDS", 0.01)
+    monkeypatch.setattr(outbox_module, "RHYTHM_SECONDS", 0.02)
+    monkeypatch.setattr(outbox_module, "GATHER_SECONDS", 0.01)
 
 
 async def drawn_job(jobs: Jobs, images: Images, items: int) -> Job:

@@ -1,0 +1,76 @@
+"""What members read: nothing of theirs is formatted, every number is one a person can use."""
+
+import pytest
+
+from bot.domain.errors import Refusal
+from bot.ui.words import bar, code, count, duration, listing, plain, sentence, short, spans
+from sweeps.errors import Problem, SweepError
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("**bold**", "\\*\\*bold\\*\\*"),
+        ("guidance_scale", "guidance_scale"),
+        ("_slanted_", "\\_slanted\\_"),
+        ("<@1> and [a](b)", "\\<@1> and \\[a](b)"),
+        ("# title\n> quote\n- point", "\\# title\n\\> quote\n\\- point"),
+        ("a|b ~ `c`", "a\\|b \\~ \\`c\\`"),
+    ],
+)
+def test_a_members_text_is_shown_as_it_was_typed(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_code_cannot_be_left_by_what_stands_in_it() -> None:
+    assert code("a`b\nc") == "`a'b c`"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (80, "1 min 20 s"),
+        (120, "2 min"),
+        (700, "11 min"),
+        (7500, "2 h 5 min"),
+        (3600, "1 h"),
+    ],
+)
+def test_durations_are_given_as_people_say_them(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_cells_in_a_row_are_drawn_together() -> None:
+    assert spans(["c004", "c001", "c003", "c010", "c005"]) == "c001, c003 – c005, c010"
+
+
+def test_a_bar_is_empty_at_the_start_and_full_at_the_end() -> None:
+    assert bar(0, 3, 4) == "▱▱▱▱"
+    assert bar(3, 3, 4) == "▰▰▰▰"
+    assert bar(2, 4, 4) == "▰▰▱▱"
+
+
+def test_a_long_list_says_how_many_are_left_out() -> None:
+    values = [str(number) for number in range(100)]
+    shown = listing(values, 60)
+    assert len(shown) <= 60
+    kept = shown.count("`") // 2
+    assert shown.endswith(f"… and {100 - kept} more")
+    assert listing(["1", "2"], 60) == "`1` `2`"
+
+
+def test_counts_and_cuts() -> None:
+    assert (count(1, "image"), count(2000, "image")) == ("1 image", "2,000 images")
+    assert short("abcdef", 4) == "abc…"
+
+
+def test_errors_become_sentences_and_faults_of_ours_do_not() -> None:
+    assert sentence(Refusal("Not now.")) == "Not now."
+    assert sentence(SweepError.at("a.b[0]", "expected *x*")) == "`a.b[0]`: expected \\*x\\*"
+    many = sentence(SweepError([Problem(f"p{number}", "wrong") for number in range(14)]))
+    assert many is not None
+    assert many.startswith("14 things to mend:\n- `p0`: wrong\n")
+    assert many.endswith("… and 4 more.")
+    assert sentence(ValueError("internals")) is None

@@ -17,7 +17,9 @@ from bot.cogs.context import Services
 from bot.cogs.upload import Uploads
 from bot.console import Console
 from bot.domain.errors import Refusal
-from bot.jobs.desk import Desk, remaining_seconds
+from bot.jobs.delivery import Post
+from bot.jobs.desk import Desk
+from bot.jobs.forecast import Forecast
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
@@ -75,11 +77,17 @@ def render(
         asked: dict[str, Value] = {"prompt": prompt} | ({} if seed is None else {"seed": seed})
         for assignment in set_ or []:
             name, equals, text = assignment.partition("=")
-            if not equals or name not in CATALOGUE:
+            if not equals:
+                raise BadSettings(f'--set takes parameter=value, got "{assignment}".')
+            if name not in CATALOGUE:
                 close = nearest(name, CATALOGUE)
-                hint = f" (did you mean {close}?)" if close else ""
-                raise BadSettings(f'--set takes parameter=value, got "{assignment}"{hint}.')
+                hint = f"did you mean {close}?" if close else f"there are {', '.join(CATALOGUE)}."
+                raise BadSettings(f'--set: there is no parameter "{name}"; {hint}')
             asked[name] = CATALOGUE[name].read(text, f"--set {name}")
+        if not prompt.strip():
+            raise BadSettings("--prompt is empty; say what to draw.")
+        if out.suffix.lower() != ".png" or out.is_dir():
+            raise BadSettings(f"--out: {out} is not the name of a PNG file, such as x.png.")
         family = card(_engine_config(settings))
         recipe = resolve(asked, defaults=family.defaults, production=_production(settings))
         notes = asyncio.run(_render(settings, recipe, out))
@@ -101,6 +109,8 @@ def demo(
 
     with _sentences():
         if not once:
+            if sweep is not None:
+                raise BadSettings("--sweep goes with --once; on the page you upload the file to /sweep yourself.")
             asyncio.run(run_demo(port, data))
         elif sweep is None:
             raise BadSettings("--once needs --sweep FILE: the sweep to draw.")
@@ -133,8 +143,9 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         client = Console(answers)
         stack.push_async_callback(client.close)
         queue = JobQueue(settings.queue_capacity)
-        announcer = Announcer(client, lambda job, progress: remaining_seconds(job, progress, renderer))
-        outbox = await stack.enter_async_context(Outbox(jobs, images, announcer, contact_sheet).delivering())
+        forecast = Forecast(renderer, queue)
+        post = Post(jobs, images, Announcer(client, forecast), contact_sheet, lambda job: worker.cancel(job))
+        outbox = await stack.enter_async_context(Outbox(post).delivering())
         worker = await stack.enter_async_context(Worker(queue, jobs, images, renderer, outbox.changed).working())
         desk = Desk(
             jobs=jobs,
@@ -142,6 +153,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
             queue=queue,
             worker=worker,
             renderer=renderer,
+            forecast=forecast,
             max_cells=settings.max_run_cap,
             production=_production(settings),
             faces=faces.names,
@@ -150,6 +162,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         client.offer(
             Services(
                 desk=desk,
+                forecast=forecast,
                 queue=queue,
                 jobs=jobs,
                 settings=members,

@@ -58,16 +58,16 @@ class Console(commands.InteractionBot):
             await self.connect()
         except disnake.ConnectionClosed as error:
             raise BadSettings(f"Discord closed the connection for good (code {error.code}).") from error
-        except (disnake.GatewayNotFound, disnake.SessionStartLimitReached) as error:
+        except (disnake.GatewayNotFound, disnake.SessionStartLimitReached, aiohttp.ClientError) as error:
             raise BadSettings(f"Discord gave no connection: {error}") from error
 
     async def _publish(self) -> None:
         """Register the commands. disnake's own sync only warns and stays up with none, so it is done here."""
         body = [command.body.to_dict() for command in self.slash_commands]
-        application = await self.application_info()
         try:
+            application = await self.application_info()
             await self.http.bulk_upsert_global_commands(application.id, body)
-        except disnake.HTTPException as error:
+        except (disnake.HTTPException, aiohttp.ClientError, OSError) as error:
             raise BadSettings(f"Discord refused the console's commands: {error}") from error
         log.info("commands published", count=len(body))
 
@@ -76,12 +76,7 @@ class Console(commands.InteractionBot):
 
     async def on_application_command(self, inter: ApplicationCommandInteraction) -> None:
         """Let every command run where its failure becomes a sentence."""
-        async with self._answers.to(inter):
-            await self.process_application_commands(inter)
-
-    async def on_slash_command_error(self, inter: ApplicationCommandInteraction, error: commands.CommandError) -> None:
-        """disnake reports here what a command raised."""
-        await self._answers.explain(inter, error)
+        await self._answers.give(inter, lambda: self.process_application_commands(inter))
 
     async def on_error(self, event_method: str, *args: Any, **kwargs: Any) -> None:
         """A listener failed outside any answer; the log keeps it."""

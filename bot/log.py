@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-INTERACTION_TOKEN = re.compile(r"(/(?:webhooks|interactions)/\d+/)[\w.\-%:]{16,}")
+INTERACTION_TOKEN = re.compile(r"""(/(?:webhooks|interactions)/\d+/|["']token["']\s*:\s*["'])[\w.\-%:=+/]{16,}""")
 
 
 def configure_log(level: str, secret: str) -> None:
@@ -49,6 +49,7 @@ def configure_log(level: str, secret: str) -> None:
     # Libraries speak up when something is wrong; their chatter is for DEBUG.
     for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL"):
         logging.getLogger(library).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+    logging.getLogger("disnake.client").setLevel("ERROR")  # it warns that there is no voice, which nobody wants here
 
 
 def _masked(value: object, secret: str) -> object:

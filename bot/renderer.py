@@ -17,8 +17,8 @@ from sweeps.recipe import Recipe
 if TYPE_CHECKING:
     from pipeline.engine import Engine
 
-SLOTS = 12
-"""Eight images fill one UNet call; a few more are being decoded and encoded meanwhile."""
+SLOTS = 32
+"""More than one UNet call holds, so that the engine always finds its next batch full; waiting there costs nothing."""
 
 
 class LocalRenderer:
@@ -83,7 +83,10 @@ class LocalRenderer:
         self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
     ) -> tuple[bytes, tuple[str, ...]]:
         """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
-        await self.loaded()
+        try:
+            await self.loaded()
+        except (PipelineError, BadSettings) as error:
+            raise Interrupted from error  # the console ends over it; the item waits for the next start
         assert self._loading is not None
         engine = self._loading.result()
         try:

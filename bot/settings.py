@@ -82,8 +82,13 @@ def read(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [
-            f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        ]
+        lines = [f"{str(problem['loc'][0]).upper()}: {_sentence(problem['msg'])}" for problem in error.errors()]
         raise BadSettings("\n".join(lines)) from error
+
+
+def _sentence(message: str) -> str:
+    """pydantic's message as the rest of the house speaks."""
+    said = message.removeprefix("Value error, ").partition(", unable to parse")[0]
+    return said.replace("Input should be a valid integer", "expected a whole number").replace(
+        "Input should be", "expected"
+    )

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 NATIVE_BATCH = 8
 EMBEDS_BYTES = 64 * 2**20
+STEPS_BEFORE_MORE = 100
+"""Steps without trouble after which a budget that was halved is doubled again."""
+
 THREADS_PAY_FROM = 100_000_000
 """Parameters of a UNet from which more than one CPU thread helps. Measured with the tiny one on two busy cores, a
 call for eight pictures: 0.08 s on one thread, 2.3 s on two."""
@@ -78,6 +81,7 @@ class Engine:
         self.modules = modules
         native = self._area(modules.card.native_width, modules.card.native_height)
         self.budget = config.memory_budget or NATIVE_BATCH * native
+        self._full_budget, self._clean_steps = self.budget, 0
         self.waiting: list[Flight] = []
         self.running: list[Flight] = []
         self._flights: dict[str, Flight] = {}
@@ -162,17 +166,18 @@ class Engine:
     def step(self) -> list[Flight]:
         """Admit what has room, call the UNet once for all that fit, advance each, finish those that are done.
 
-        Returns the flights that shared the call.
+        Returns the flights that took a step.
         """
         self._drop()
         self._admit()
         batch = self._batch()
-        for flight, noise in zip(batch, self._predict(batch), strict=False):
+        predicted = self._predict(batch)
+        for flight, noise in zip(batch, predicted, strict=False):
             with self._blame(flight):
                 flight.advance(noise)
                 if flight.trajectory.done:
                     self._finish(flight)
-        return batch
+        return batch[: len(predicted)]
 
     def _admit(self) -> None:
         """Begin waiting flights while there is room."""
@@ -203,15 +208,23 @@ class Engine:
         Out of memory halves the budget, and the same flights go on, fewer at a time, from the step they were at.
         """
         try:
-            return self._unet([flight.trajectory for flight in batch]) if batch else []
+            predicted = self._unet([flight.trajectory for flight in batch]) if batch else []
+            self._regain()
+            return predicted
         except Exception as error:
             if is_out_of_memory(error) and len(batch) > 1:
-                self.budget = sum(flight.area for flight in batch) // 2
+                self.budget, self._clean_steps = sum(flight.area for flight in batch) // 2, 0
                 logger.warning("out of memory with a batch of %d; budget %d", len(batch), self.budget)
             else:
                 for flight in batch:
                     self._fail(flight, error)
             return []
+
+    def _regain(self) -> None:
+        """After a while without trouble try for more again: memory that others took may be free by now."""
+        self._clean_steps += 1
+        if self.budget < self._full_budget and self._clean_steps >= STEPS_BEFORE_MORE:
+            self.budget, self._clean_steps = min(2 * self.budget, self._full_budget), 0
 
     def _unet(self, batch: list[Trajectory]) -> Sequence[torch.Tensor]:
         """One UNet call for N trajectories of one shape: N times the guided noise [1, 4, h, w]."""
@@ -232,7 +245,14 @@ class Engine:
 
     def _finish(self, flight: Flight) -> None:
         """Decode here; the PNG is written on another thread, so that the device never waits for it."""
-        picture = base.decode(self.modules, flight.trajectory.latents)
+        try:
+            picture = base.decode(self.modules, flight.trajectory.latents)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if self.modules.device.type == "cuda":
+                torch.cuda.empty_cache()  # every step is done: what is cached for the next ones may go first
+            picture = base.decode(self.modules, flight.trajectory.latents)
         self.running.remove(flight)
         self._encoders.submit(self._deliver, flight, picture)
 

@@ -4,16 +4,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import disnake
+from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
 from disnake.interactions.base import Interaction
 
 from bot.cogs.upload import Uploads
+from bot.domain.errors import Refusal
 from bot.domain.job import Member, Place
 from bot.domain.ports import JobStore, Renderer, SettingsStore
 from bot.jobs.desk import Desk
+from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue
 from bot.ui.answers import Answers
 
 AnyInteraction = Interaction[Any]
+NEEDED = ("view_channel", "attach_files", "read_message_history")
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Services:
     """The use cases and stores the cogs delegate to; made once, in `__main__`."""
 
     desk: Desk
+    forecast: Forecast
     queue: JobQueue
     jobs: JobStore
     settings: SettingsStore
@@ -35,9 +42,28 @@ class Services:
         held = {role.id for role in getattr(inter.author, "roles", ())}
         roles = self.operator_roles
         operator = bool(held & roles) if roles else inter.permissions.administrator
-        return Member(inter.author.id, inter.author.display_name, operator)
+        return Member(inter.author.id, inter.author.display_name, operator, inter.guild_id)
+
+
+class Cog(commands.Cog):
+    """A cog whose failing commands are explained to the member before the command counts as answered."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    async def cog_slash_command_error(  # type: ignore[override]  # disnake reads the result, its stub does not
+        self, inter: ApplicationCommandInteraction, error: Exception
+    ) -> bool:
+        """disnake awaits this, where its error event would run on a task of its own; True ends the matter."""
+        await self.services.answers.explain(inter, error)
+        return True
 
 
 def place(inter: AnyInteraction) -> Place:
-    """Where the answer goes: the channel of the interaction."""
+    """Where the answer goes: the channel of the interaction. Raises Refusal when images cannot be posted there."""
+    needed = [*NEEDED, "send_messages_in_threads" if isinstance(inter.channel, disnake.Thread) else "send_messages"]
+    missing = [name for name in needed if not getattr(inter.app_permissions, name)]
+    if missing:
+        listed = ", ".join(name.replace("_", " ") for name in missing)
+        raise Refusal(f"I may not post images here; a server administrator must allow me to {listed}.")
     return Place(inter.channel_id or 0, inter.guild_id)

@@ -1,5 +1,8 @@
 """/imagine and /sweep: ask for images."""
 
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import disnake
@@ -7,16 +10,17 @@ from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 import sweeps
-from bot.cogs.context import Services, place
+from bot.cogs.context import Cog, Services, place
 from bot.cogs.options import asked_values, options_from
 from bot.domain.errors import BadUpload, NotFound
-from bot.domain.job import Job
+from bot.domain.job import Job, JobState, Member, Place, Progress
 from bot.ui.cards import card
 from bot.ui.words import short
 from sweeps.parameters import nearest
 
 EXAMPLES = Path(sweeps.__file__).parent / "examples"
 SWEEP_BYTES = 64 * 1024
+DEFER_AFTER_SECONDS = 0.5
 IMAGINE_OPTIONS = (
     "negative_prompt",
     "seed",
@@ -26,16 +30,14 @@ IMAGINE_OPTIONS = (
     "height",
     "sampler",
     "schedule",
-    "face_folder",
-    "weight",
 )
 
 
-class DrawCog(commands.Cog):
-    """Thin: receives, defers, hands to the desk, shows its card."""
+class DrawCog(Cog):
+    """Thin: receives, hands to the desk, shows its card."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        super().__init__(services)
         self._desk = services.desk
         self._examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.yaml"))}
 
@@ -55,10 +57,11 @@ class DrawCog(commands.Cog):
     )
     async def imagine(self, inter: ApplicationCommandInteraction, images: int = 1, **asked: object) -> None:
         """Draw an image (or a few) now"""
-        await inter.response.defer()
-        owner = self._services.member(inter)
-        job = await self._desk.imagine(owner, place(inter), asked_values(asked), images)
-        await self._show(inter, job)
+        owner = self.services.member(inter)
+        job = await self._quoted(inter, self._desk.quote_imagine(owner, place(inter), asked_values(asked), images))
+        # The card is known before the job is accepted, so whatever is drawn finds its card.
+        await self._show(inter, replace(job, state=JobState.QUEUED))
+        await self._desk.run(job.id, owner)
 
     @commands.slash_command(name="sweep")
     async def sweep(
@@ -68,17 +71,11 @@ class DrawCog(commands.Cog):
         example: str = commands.Param("", description="Or one of the examples", max_length=60),
     ) -> None:
         """Draw a grid of images from a sweep file"""
-        await inter.response.defer()
-        if (config is None) == (not example):
-            raise BadUpload("Give either a sweep file (config) or the name of an example, one of the two.")
-        if config is not None:
-            text, title = (
-                await self._services.uploads.read(config, SWEEP_BYTES, "64 KB"),
-                Path(config.filename).stem,
-            )
-        else:
-            text, title = self._example(example), example
-        job = await self._desk.quote_sweep(self._services.member(inter), place(inter), text, short(title, 100))
+        if config is None and not example:
+            raise BadUpload("Give a sweep file (config), or choose an example.")
+        if config is not None and example:
+            raise BadUpload("Give a sweep file (config) or an example, not both.")
+        job = await self._quoted(inter, self._quote(self.services.member(inter), place(inter), config, example))
         await self._show(inter, job)
 
     @sweep.autocomplete("example")
@@ -97,12 +94,30 @@ class DrawCog(commands.Cog):
             raise NotFound(f'There is no example "{short(name, 60)}"; {hint}')
         return path.read_bytes()
 
+    async def _quote(self, owner: Member, where: Place, config: disnake.Attachment | None, example: str) -> Job:
+        if config is None:
+            return await self._desk.quote_sweep(owner, where, self._example(example), example)
+        text = await self.services.uploads.read(config, SWEEP_BYTES, "64 KB")
+        return await self._desk.quote_sweep(owner, where, text, short(Path(config.filename).stem, 100))
+
+    @staticmethod
+    async def _quoted(inter: ApplicationCommandInteraction, quoting: Coroutine[None, None, Job]) -> Job:
+        """The quote. What takes long is deferred openly; what is refused at once can then still be told privately."""
+        task = asyncio.create_task(quoting)
+        done, _ = await asyncio.wait((task,), timeout=DEFER_AFTER_SECONDS)
+        if not done:
+            await inter.response.defer()
+        return await task
+
     async def _show(self, inter: ApplicationCommandInteraction, job: Job) -> None:
-        embed, rows = card(job, await self._services.jobs.items(job.id), seconds_left=self._desk.wait_seconds(job))
-        message = await inter.edit_original_response(
-            embed=embed, components=rows, allowed_mentions=disnake.AllowedMentions.none()
-        )
-        await self._services.jobs.set_card(job.id, message.id)
+        embed, rows = card(job, Progress(total=job.quote.cells if job.quote else 0))
+        nobody = disnake.AllowedMentions.none()
+        if inter.response.is_done():
+            message = await inter.edit_original_response(embed=embed, components=rows, allowed_mentions=nobody)
+        else:
+            await inter.response.send_message(embed=embed, components=rows, allowed_mentions=nobody)
+            message = await inter.original_response()
+        await self.services.jobs.set_card(job.id, message.id)
 
 
 def _opening(path: Path) -> str:

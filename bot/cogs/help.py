@@ -6,7 +6,7 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 from disnake.interactions.message import MessageInteraction
 from disnake.ui.select import StringSelect
 
-from bot.cogs.context import Services
+from bot.cogs.context import Cog, Services
 from bot.ui.words import code, short
 from sweeps.parameters import CATALOGUE, SAMPLER_SCHEDULES
 
@@ -44,12 +44,12 @@ W&B sweep files over our parameter names work as they are. What you leave out co
 """
 
 
-class HelpCog(commands.Cog):
+class HelpCog(Cog):
     """Answers from the catalogue and the registered commands, so that help never falls behind."""
 
     def __init__(self, services: Services) -> None:
+        super().__init__(services)
         self._renderer = services.renderer
-        self._answers = services.answers
 
     @commands.slash_command(name="help")
     async def help_(
@@ -66,9 +66,12 @@ class HelpCog(commands.Cog):
         """Another topic was chosen."""
         if inter.component.custom_id != SELECT_ID or not inter.values:
             return
-        async with self._answers.to(inter):
-            topic = inter.values[0]
+
+        async def turn() -> None:
+            topic = (inter.values or [""])[0]
             await inter.response.edit_message(embed=self._page(inter.bot, topic), components=_chooser(topic))
+
+        await self.services.answers.give(inter, turn)
 
     def _page(self, client: disnake.Client, topic: str) -> disnake.Embed:
         embed = disnake.Embed(title=TOPICS.get(topic, TOPICS["start"]), colour=0x5B8DEF)
@@ -81,6 +84,7 @@ class HelpCog(commands.Cog):
                     shown = f" Default: {code(short(entry.show(default), 40))}." if default not in (None, "") else ""
                     text = f"{entry.help}. Takes {entry.expected()}.{shown}"
                     embed.add_field(entry.name, short(text, 200), inline=True)
+                embed.set_footer(text="Faces and detailing are not drawn yet: leave face_folder empty and detail off.")
             case "sweeps":
                 embed.description = SWEEPS
             case "samplers":

@@ -7,33 +7,33 @@ from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 from disnake.interactions.message import MessageInteraction
 
-from bot.cogs.context import Services
-from bot.domain.errors import NotFound, Refusal
-from bot.domain.job import Job, JobState, Progress
-from bot.ui.cards import AMBER, card
+from bot.cogs.context import Cog, Services, place
+from bot.domain.errors import NotFound
+from bot.domain.job import Job, JobState
+from bot.ui.cards import AMBER
 from bot.ui.words import code, count, duration, plain, short
 
 MOST_LINES = 15
 BUTTON = re.compile(r"(run|cancel):(\d+)")
-NEEDED = ("view_channel", "send_messages", "attach_files")
 
 
-class QueueCog(commands.Cog):
+class QueueCog(Cog):
     """Thin: buttons carry the job's number, everything else comes from the store."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        super().__init__(services)
         self._desk = services.desk
 
     @commands.slash_command(name="queue")
     async def queue(self, inter: ApplicationCommandInteraction) -> None:
         """Show what is being drawn and what waits"""
-        jobs = self._services.queue.jobs()
-        lines = [await self._line(number, job) for number, job in enumerate(jobs[:MOST_LINES], start=1)]
+        jobs = self.services.queue.jobs()
+        shown = enumerate(jobs[:MOST_LINES], start=1)
+        lines = [await self._line(number, job, inter.guild_id) for number, job in shown]
         if len(jobs) > MOST_LINES:
             lines.append(f"… and {count(len(jobs) - MOST_LINES, 'job')} more")
         embed = disnake.Embed(
-            title=f"Queue · {count(len(jobs), 'job')} of {self._services.queue.capacity}",
+            title=f"Queue · {count(len(jobs), 'job')} of {self.services.queue.capacity}",
             description="\n".join(lines) or "Nothing waits. /imagine or /sweep begins at once.",
             colour=AMBER,
         )
@@ -46,7 +46,7 @@ class QueueCog(commands.Cog):
         job: str = commands.Param(description="Which one, e.g. S42", max_length=20),
     ) -> None:
         """Call off a quote or a job"""
-        cancelled = await self._desk.cancel(_number(job), self._services.member(inter))
+        cancelled = await self._desk.cancel(_number(job), self.services.member(inter))
         if not cancelled.state.ended:
             text = f"Calling off {cancelled.name}; it stops at its next step."
         else:
@@ -55,46 +55,41 @@ class QueueCog(commands.Cog):
 
     @cancel.autocomplete("job")
     async def _complete_job(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        jobs = await self._services.jobs.of_member(inter.author.id)
+        jobs = await self.services.jobs.unended(inter.author.id)
         return [
             disnake.OptionChoice(short(f"{job.name} · {job.state.value} · {job.title}", 100), job.name)
             for job in jobs
-            if not job.state.ended and typed.lower() in f"{job.name} {job.title}".lower()
+            if typed.lower() in f"{job.name} {job.title}".lower()
         ][:25]
 
     @commands.Cog.listener()
     async def on_button_click(self, inter: MessageInteraction) -> None:
         """Run or Cancel on a card; the card itself becomes the answer."""
         match = BUTTON.fullmatch(inter.component.custom_id or "")
-        if match is None:
-            return
-        async with self._services.answers.to(inter):
-            actor = self._services.member(inter)
-            if match[1] == "run":
-                self._refuse_unless_able_to_post(inter)
-                job = await self._desk.run(int(match[2]), actor)
-            else:
-                job = await self._desk.cancel(int(match[2]), actor)
-            items = await self._services.jobs.items(job.id)
-            embed, rows = card(job, items, seconds_left=self._desk.wait_seconds(job))
-            await inter.response.edit_message(embed=embed, components=rows)
+        if match is not None:
+            press = self._press_run if match[1] == "run" else self._press_cancel
+            await self.services.answers.give(inter, lambda: press(inter, int(match[2])))
 
-    async def _line(self, number: int, job: Job) -> str:
-        stored = await self._desk.find(job.id)
-        progress = Progress.of(await self._services.jobs.items(job.id))
-        wait = self._desk.wait_seconds(job)
-        when = f" · done in about {duration(wait)}" if wait else ""
+    async def _press_run(self, inter: MessageInteraction, job_id: int) -> None:
+        place(inter)
+        # From here on the card is edited by the job's delivery alone, so that no older state overwrites a newer.
+        await inter.response.defer()
+        await self.services.jobs.set_card(job_id, inter.message.id)
+        await self._desk.run(job_id, self.services.member(inter))
+
+    async def _press_cancel(self, inter: MessageInteraction, job_id: int) -> None:
+        await inter.response.defer()
+        await self._desk.cancel(job_id, self.services.member(inter))
+
+    async def _line(self, number: int, job: Job, guild_id: int | None) -> str:
+        stored, progress = await self._desk.find(job.id), await self.services.jobs.progress(job.id)
         state = "drawing" if stored.state is JobState.RUNNING else "waiting"
-        done = f"{progress.settled} of {count(progress.total, 'image')}"
-        title = plain(short(job.title, 50))
-        return f"{number}. **{job.name}** {title} · {plain(job.owner.name)} · {state}, {done}{when}"
-
-    @staticmethod
-    def _refuse_unless_able_to_post(inter: MessageInteraction) -> None:
-        missing = [name for name in NEEDED if not getattr(inter.app_permissions, name)]
-        if missing:
-            listed = ", ".join(name.replace("_", " ") for name in missing)
-            raise Refusal(f"I may not post images here; a server administrator must allow me to {listed}.")
+        left = self.services.forecast.seconds_left(stored, progress)
+        when = f" · done in about {duration(left)}" if left else ""
+        done = f"{state}, {progress.settled} of {count(progress.total, 'image')}{when}"
+        if job.place.guild_id != guild_id:
+            return f"{number}. a job on another server · {done}"
+        return f"{number}. **{job.name}** {plain(short(job.title, 50))} · {plain(job.owner.name)} · {done}"
 
 
 def _number(text: str) -> int:

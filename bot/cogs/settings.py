@@ -4,7 +4,7 @@ import disnake
 from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
-from bot.cogs.context import Services
+from bot.cogs.context import Cog, Services
 from bot.domain.errors import NotFound
 from bot.ui.words import code, count, plain, sentence, short
 from sweeps.errors import SweepError
@@ -16,10 +16,11 @@ CHOICE_LENGTH = 100
 PRESET_LENGTH = 40
 
 
-class SettingsCog(commands.Cog):
+class SettingsCog(Cog):
     """Thin: reads what was typed, asks the catalogue, stores the value."""
 
     def __init__(self, services: Services) -> None:
+        super().__init__(services)
         self._settings = services.settings
         self._renderer = services.renderer
         self._faces = services.faces
@@ -36,7 +37,7 @@ class SettingsCog(commands.Cog):
         clean = entry.read(value, entry.name)
         before = (await self._settings.of(inter.author.id)).get(entry.name, self._default(entry))
         await self._settings.put(inter.author.id, entry.name, clean)
-        was = f" (was {code(short(entry.show(before), 80))})" if before not in (clean, None) else ""
+        was = f" (was {code(short(entry.show(before), 80) or 'empty')})" if before not in (clean, None) else ""
         shown = code(short(entry.show(clean), 300))
         note = await self._conflict(inter.author.id)
         await inter.response.send_message(f"{code(entry.name)} is now {shown}{was}.{note}", ephemeral=True)
@@ -58,6 +59,7 @@ class SettingsCog(commands.Cog):
 
     @set_.autocomplete("value")
     async def _complete_value(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        typed = typed.strip()
         entry = CATALOGUE.get(str(inter.filled_options.get("parameter", "")).strip())
         if entry is None:
             return [_choice("Choose the parameter first", typed or "-")]
@@ -102,8 +104,8 @@ class SettingsCog(commands.Cog):
         embed = disnake.Embed(title="Your parameters", colour=0x5B8DEF)
         groups: dict[str, list[str]] = {}
         for entry in CATALOGUE.values():
-            text = f"{entry.name} = {code(short(self._now(entry, mine), 120))}"
-            groups.setdefault(entry.group, []).append(f"**{text}**" if entry.name in mine else text)
+            name = f"**{entry.name}**" if entry.name in mine else entry.name
+            groups.setdefault(entry.group, []).append(f"{name} = {code(short(self._now(entry, mine), 120))}")
         for group, lines in groups.items():
             embed.add_field(group.capitalize(), short("\n".join(lines), 1024), inline=group != "text")
         presets = await self._settings.presets(inter.author.id)

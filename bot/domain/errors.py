@@ -36,5 +36,9 @@ class Interrupted(Exception):
     """Drawing was stopped on purpose (cancel or shutdown); never shown, the item's state tells."""
 
 
+class CannotPost(Exception):
+    """The channel refuses these very files (too large, malformed); others may pass."""
+
+
 class CannotDeliver(Exception):
-    """The channel will never take this message (gone, or the console may not write there)."""
+    """The channel will never take anything (gone, or the console may not write there)."""

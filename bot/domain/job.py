@@ -1,7 +1,6 @@
 """A job: a plan somebody asked for, item by item, and where its answer goes."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,11 +34,12 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True)
 class Member:
-    """Who acts: a Discord user, and whether the operator's rights are theirs."""
+    """Who acts: a Discord user, on which server, and whether the operator's rights are theirs there."""
 
     id: int
     name: str
     operator: bool = False
+    guild_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Item:
     """One recipe of a job.
 
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
-    `remark` why it failed or what to know of its picture, `message_id` the message that carries it.
+    `remark` why it failed or what to know of its picture. `batch` names the message its picture goes out
+    with, `message_id` is that message once it is posted.
     """
 
     job_id: int
@@ -81,6 +82,7 @@ class Item:
     state: ItemState = ItemState.WAITING
     image: str | None = None
     remark: str | None = None
+    batch: str | None = None
     message_id: int | None = None
 
 
@@ -120,6 +122,11 @@ class Job:
     delivered: bool = False
 
     @property
+    def has_sheet(self) -> bool:
+        """Whether a contact sheet belongs to it: to every sweep, and to several images of one command."""
+        return self.kind == "sweep" or bool(self.layout.axes)
+
+    @property
     def name(self) -> str:
         """How members call it: S for a sweep, I for an imagine, and the number."""
         return f"{self.kind[0].upper()}{self.id}"
@@ -139,14 +146,12 @@ class Progress:
     cancelled: int = 0
 
     @classmethod
-    def of(cls, items: Sequence[Item]) -> "Progress":
-        counts = Counter(item.state for item in items)
-        return cls(
-            len(items),
-            counts[ItemState.DRAWN],
-            counts[ItemState.FAILED],
-            counts[ItemState.CANCELLED],
+    def counted(cls, counts: Mapping[ItemState, int]) -> "Progress":
+        """From how many items are in each state."""
+        drawn, failed, cancelled = (
+            counts.get(state, 0) for state in (ItemState.DRAWN, ItemState.FAILED, ItemState.CANCELLED)
         )
+        return cls(sum(counts.values()), drawn, failed, cancelled)
 
     @property
     def settled(self) -> int:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from bot.domain.errors import QueueFull
 from bot.domain.job import Item, Job
@@ -53,14 +54,10 @@ class JobQueue:
             return 0.0
         return job.quote.work * len(entry.waiting) / job.quote.cells
 
-    def ahead(self, job_id: int) -> list[Job]:
-        """The jobs admitted before this one that are still here."""
-        before: list[Job] = []
-        for entry in self._entries.values():
-            if entry.job.id == job_id:
-                break
-            before.append(entry.job)
-        return before
+    def ahead(self, job: Job) -> list[Job]:
+        """The same member's jobs that were admitted before this one and are still here."""
+        mine = [entry.job for entry in self._entries.values() if entry.job.owner.id == job.owner.id]
+        return list(takewhile(lambda other: other.id != job.id, mine))
 
     @contextmanager
     def place(self) -> Iterator[None]:

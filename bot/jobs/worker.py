@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from bot.domain.errors import CannotDraw, Interrupted
-from bot.domain.job import Item, ItemState, Job, JobState, Progress
+from bot.domain.job import Item, ItemState, Job, JobState
 from bot.domain.ports import ImageStore, JobStore, Renderer
 from bot.jobs.queue import JobQueue
 
@@ -28,11 +28,11 @@ class Worker:
         renderer: Renderer,
         changed: Callable[[Job], None],
     ) -> None:
+        self.changed = changed
         self._queue = queue
         self._jobs = jobs
         self._images = images
         self._renderer = renderer
-        self._changed = changed
         self._draining = False
 
     @asynccontextmanager
@@ -49,27 +49,30 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def resume(self) -> int:
-        """Queue again what a former process had accepted; how many jobs."""
-        unfinished = await self._jobs.unfinished()
-        for job in unfinished:
-            items = [item for item in await self._jobs.items(job.id) if item.state is ItemState.WAITING]
+    async def resume(self) -> None:
+        """Queue again what a former process had accepted; a job that cannot be read is left where it is."""
+        for job in await self._jobs.unfinished():
+            try:
+                items = [item for item in await self._jobs.items(job.id) if item.state is ItemState.WAITING]
+            except ValueError:
+                log.exception("a stored job cannot be read", job=job.name)
+                continue
             self._queue.admit(job, items)
             if not items:
                 await self._end(job)
-        return len(unfinished)
 
     async def cancel(self, job: Job) -> None:
         """Call off what has no outcome yet."""
         self._queue.stop(job.id)
         await self._jobs.cancel_waiting(job.id)
+        self._queue.stop(job.id)  # again, should it have been admitted in the meantime
         if self._queue.idle(job.id):
             await self._end(job)
 
     async def _lane(self, urgent_only: bool) -> None:
         while True:
             item = await self._queue.take(urgent_only=urgent_only)
-            work = asyncio.create_task(self._draw(item))
+            work = asyncio.create_task(self._bring_to_outcome(item))
             try:
                 await asyncio.shield(work)
             except asyncio.CancelledError:
@@ -78,23 +81,28 @@ class Worker:
                 await work
                 raise
 
-    async def _draw(self, item: Item) -> None:
+    async def _bring_to_outcome(self, item: Item) -> None:
+        """Draw an item and record its outcome. What the store or the disk fails at is tried again, never dropped."""
         job = self._queue.job(item.job_id)
         try:
-            await self._settle(job, item)
-            self._queue.put_down(item)
+            await self._draw(job, item)
         except Exception:
-            # The store or the disk failed, not the drawing: nothing is recorded, so it is tried again.
             log.exception("an outcome could not be stored, trying again", job=job.name, item=item.name)
             await asyncio.sleep(STORE_PAUSE_SECONDS)
             self._queue.give_back(item)
             return
-        self._changed(job)
-        if self._queue.idle(job.id) and not self._draining:
-            await self._end(job)
+        self._queue.put_down(item)
+        self.changed(job)
+        while self._queue.idle(job.id):
+            try:
+                return await self._end(job)
+            except Exception:
+                log.exception("a job's end could not be stored, trying again", job=job.name)
+                if self._draining:
+                    return  # the next process finds it complete, and ends it
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
 
-    async def _settle(self, job: Job, item: Item) -> None:
-        """Draw one item and record what it came to."""
+    async def _draw(self, job: Job, item: Item) -> None:
         await self._jobs.move(job.id, to=JobState.RUNNING, only_from=[JobState.QUEUED])
         try:
             png, notes = await self._renderer.draw(
@@ -113,10 +121,10 @@ class Worker:
         await self._jobs.settle(job.id, item.number, ItemState.DRAWN, image=image, remark=remark)
 
     async def _end(self, job: Job) -> None:
-        progress = Progress.of(await self._jobs.items(job.id))
-        if not progress.complete:
-            return
-        running = [JobState.QUEUED, JobState.RUNNING]
-        if await self._jobs.move(job.id, to=progress.outcome(), only_from=running):
+        """Give the job its end state and its place in the queue back, if every item has an outcome."""
+        progress = await self._jobs.progress(job.id)
+        if progress.complete:
+            running = [JobState.QUEUED, JobState.RUNNING]
+            await self._jobs.move(job.id, to=progress.outcome(), only_from=running)
             self._queue.remove(job.id)
-            self._changed(job)
+            self.changed(job)

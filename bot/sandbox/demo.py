@@ -22,6 +22,8 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .driver import File, Member
+from .interactions import NoAnswer
+from .options import Rejected
 from .server import Sandbox
 
 DRAIN_SECONDS = 110.0
@@ -52,6 +54,7 @@ async def run_demo(port: int, data: Path) -> None:
                     terminal.print(f"\n  Atelier's sandbox is open: [bold]{sandbox.url}[/bold]")
                     terminal.print("  Type /sweep there and choose an example. Ctrl-C ends it.\n")
                     await _first(asyncio.Event().wait(), stopped, console)
+                    terminal.print("Stopping; unfinished sweeps go on at the next start.")
             finally:
                 stopped.cancel()
     finally:
@@ -64,7 +67,12 @@ async def run_once(sweep: Path, out: Path, data: Path) -> None:
     Raises DemoFailed with a sentence when the quote is refused or any image is missing.
     """
     if not sweep.is_file():
-        raise DemoFailed(f"--sweep: there is no file {sweep}.")
+        raise DemoFailed(f"--sweep: {sweep} is a folder." if sweep.is_dir() else f"--sweep: there is no file {sweep}.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DemoFailed(f"--out: {out} cannot be a folder ({error.strerror}); name another.") from error
+    terminal.print("Starting the sandbox and the console …")
     data.mkdir(parents=True, exist_ok=True)
     log = data / "console.log"
     with tempfile.TemporaryDirectory(prefix="atelier-") as fresh:
@@ -83,8 +91,11 @@ async def run_once(sweep: Path, out: Path, data: Path) -> None:
 
 
 async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> None:
-    quoted = await member.run("sweep", config=File(sweep.name, sweep.read_bytes()))
-    answer = await quoted.reply(timeout=30)
+    try:
+        quoted = await member.run("sweep", config=File(sweep.name, sweep.read_bytes()))
+        answer = await quoted.reply(timeout=60)
+    except (Rejected, NoAnswer) as error:
+        raise DemoFailed(f"{sweep} was not taken: {error}") from error
     run = next((button for button in _buttons(answer) if button["label"].startswith("Run")), None)
     if run is None:
         raise DemoFailed(f"{sweep} was refused:\n{answer['content']}")
@@ -106,7 +117,7 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
             progress.update(bar, completed=results)
             ended = not _buttons(quoted.message or {})
             sheet = any(name.endswith(SHEET_SUFFIX) for name in files)
-            return ended and (sheet or results == 0 or total == 1)
+            return ended and (sheet or results == 0)
 
         await sandbox.until(look, timeout=24 * 3600)
     ended = (quoted.message or {})["embeds"][0]
@@ -121,7 +132,8 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
 
 async def _write(files: Mapping[str, str], out: Path) -> list[dict[str, Any]]:
     """Every image as a file; for each cell its recipe as the PNG itself carries it."""
-    out.mkdir(parents=True, exist_ok=True)
+    for former in (path for path in out.iterdir() if RESULT.fullmatch(path.name)):
+        former.unlink()  # an earlier run's, which would pass for this one's
     cells = []
     async with aiohttp.ClientSession(raise_for_status=True) as browser:
         for name in sorted(files):
@@ -153,18 +165,22 @@ async def console_process(
     sandbox: Sandbox, data: Path, *, log: Path | None, extra: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The console as a child process; on the way out it is asked to drain, and given time to."""
+    folder = data.resolve()
     environment = {
         **os.environ,
         "DISCORD_TOKEN": sandbox.token,
         "DISCORD_API_URL": sandbox.api_url,
-        "DATA_DIR": str(data),
+        "DATA_DIR": str(folder),
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/atelier.db",
+        "WEB_PORT": "0",
         **(extra or {}),
     }
     output = log.open("wb") if log else None
     try:
-        # A session of its own: Ctrl-C reaches the demo alone, which then drains the console in order.
+        # In the demo's own folder no operator's .env is read; in a session of its own the console hears no
+        # Ctrl-C, which reaches the demo alone, and the demo then drains it in order.
         console = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", env=environment, stderr=output, start_new_session=True
+            sys.executable, "-m", "bot", env=environment, cwd=folder, stderr=output, start_new_session=True
         )
         try:
             yield console

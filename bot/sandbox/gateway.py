@@ -18,6 +18,7 @@ DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, RESUME, RECONNECT, MEMBERS, INVALID, HE
     *(0, 1, 2, 3, 6),
     *(7, 8, 9, 10, 11),
 )
+ACK_AFTER_S = 0.02
 GUILDS, GUILD_MESSAGES, TYPING = 1, 1 << 9, 1 << 11
 PAYLOAD_LIMIT = 4096
 SENDS_PER_MINUTE = 120
@@ -204,7 +205,8 @@ class Gateway:
             raise Closed(4002, f"Error while decoding payload: {problem}"[:120])
         if op == HEARTBEAT:
             socket.beat = now
-            socket.send(ACK)
+            # As over any network the answer takes a moment; disnake misreads one that is there before it looks.
+            asyncio.get_running_loop().call_later(ACK_AFTER_S, socket.send, ACK)
         elif op == IDENTIFY:
             self._identify(socket, payload["d"], now)
         elif op == RESUME:

@@ -94,7 +94,7 @@ def _number(option: dict[str, Any], value: Any) -> int | float:
         if isinstance(value, bool) or number != float(value):
             raise ValueError
     except (TypeError, ValueError) as error:
-        raise Rejected(f"{option['name']}: expected {name}, got {value!r}.") from error
+        raise Rejected(f"{option['name']}: expected {name}, got {repr(value)[:60]}.") from error
     low, high = option.get("min_value"), option.get("max_value")
     if low is not None and number < low:
         raise Rejected(f"{option['name']}: {number} is less than {low}.")
@@ -107,5 +107,5 @@ def _truth(option: dict[str, Any], value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if str(value).lower() not in ("true", "false"):
-        raise Rejected(f"{option['name']}: expected True or False, got {value!r}.")
+        raise Rejected(f"{option['name']}: expected True or False, got {repr(value)[:60]}.")
     return str(value).lower() == "true"

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from bot.settings import BadSettings
@@ -29,8 +29,10 @@ async def open_database(url: str) -> AsyncIterator[Sessions]:
     """Sessions on the database at `url`. Raises BadSettings when it cannot be reached."""
     try:
         engine: AsyncEngine = create_async_engine(url)
-    except (ArgumentError, ImportError) as error:
-        raise BadSettings(f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite.") from error
+    except (SQLAlchemyError, ImportError) as error:
+        raise BadSettings(
+            f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite, or begin it with sqlite+aiosqlite:///."
+        ) from error
     if engine.dialect.name == "sqlite":
         _probe(engine.url)
         event.listen(engine.sync_engine, "connect", _sqlite_pragmas)

@@ -1,16 +1,21 @@
 """Jobs and their items: the database is the truth about what was asked, drawn and posted."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Quote
+from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
 from bot.domain.ports import NewItem
 from bot.store.database import Sessions
 from bot.store.schema import ItemRow, JobRow, now
+from sweeps.parameters import CATALOGUE
 from sweeps.recipe import Recipe
+
+NO_MESSAGE = 0
+"""In place of a message's id: the picture was withheld."""
 
 
 class Jobs:
@@ -77,7 +82,38 @@ class Jobs:
         """A job's items in display order."""
         statement = select(ItemRow).where(ItemRow.job_id == job_id).order_by(ItemRow.number)
         async with self._sessions() as session:
-            return [_item(row) for row in await session.scalars(statement)]
+            rows = list(await session.scalars(statement))
+        # A thousand recipes take a tenth of a second to check, which the event loop must not wait for.
+        return await asyncio.to_thread(lambda: [_item(row) for row in rows])
+
+    async def progress(self, job_id: int) -> Progress:
+        """How many of a job's items are in each state."""
+        statement = select(ItemRow.state, func.count()).where(ItemRow.job_id == job_id).group_by(ItemRow.state)
+        async with self._sessions() as session:
+            return Progress.counted({ItemState(state): n for state, n in await session.execute(statement)})
+
+    async def remarks(self, job_id: int) -> list[tuple[str, str]]:
+        """What is to be known of a job's items, as (item, remark), in display order."""
+        statement = (
+            select(ItemRow.name, ItemRow.remark)
+            .where(ItemRow.job_id == job_id, ItemRow.remark.is_not(None))
+            .order_by(ItemRow.number)
+        )
+        async with self._sessions() as session:
+            return [(name, remark or "") for name, remark in await session.execute(statement)]
+
+    async def next_batch(self, job_id: int, most: int) -> list[Item]:
+        """The items whose pictures are posted next: a batch that was begun as it was, else the first unposted."""
+        owed = (
+            select(ItemRow)
+            .where(ItemRow.job_id == job_id, ItemRow.image.is_not(None), ItemRow.message_id.is_(None))
+            .order_by(ItemRow.number)
+        )
+        async with self._sessions() as session:
+            begun = list(await session.scalars(owed.where(ItemRow.batch.is_not(None))))
+            if begun:
+                return [_item(row) for row in begun if row.batch == begun[0].batch]
+            return [_item(row) for row in await session.scalars(owed.limit(most))]
 
     async def move(self, job_id: int, *, to: JobState, only_from: Sequence[JobState]) -> Job | None:
         """Change a job's state if it is in one of `only_from`; None (and nothing done) otherwise.
@@ -130,13 +166,17 @@ class Jobs:
         async with self._sessions.begin() as session:
             return (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
 
+    async def into_batch(self, job_id: int, numbers: Sequence[int], batch: str) -> None:
+        """These items' pictures go out together, under that nonce, also when another process tries again."""
+        await self._change(job_id, numbers, batch=batch)
+
     async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None:
         """Remember which message carries these items' images."""
-        statement = (
-            update(ItemRow).where(ItemRow.job_id == job_id, ItemRow.number.in_(numbers)).values(message_id=message_id)
-        )
-        async with self._sessions.begin() as session:
-            await session.execute(statement)
+        await self._change(job_id, numbers, message_id=message_id)
+
+    async def withhold(self, job_id: int, number: int, remark: str) -> None:
+        """This item's picture is in no message; the remark says why."""
+        await self._change(job_id, [number], message_id=NO_MESSAGE, remark=remark)
 
     async def delivered(self, job_id: int) -> None:
         """Everything of this job has reached its channel."""
@@ -156,13 +196,20 @@ class Jobs:
             JobRow.state.in_(ended) & JobRow.delivered_at.is_(None) & JobRow.queued_at.is_not(None), JobRow.id
         )
 
-    async def of_member(self, member_id: int, limit: int = 25) -> list[Job]:
-        """A member's own jobs, the newest first."""
-        return (await self._select(JobRow.owner_id == member_id, JobRow.id.desc()))[:limit]
+    async def unended(self, member_id: int, limit: int = 25) -> list[Job]:
+        """A member's own quotes and jobs that have not ended, the newest first."""
+        open_states = [state.value for state in JobState if not state.ended]
+        mine = (JobRow.owner_id == member_id) & JobRow.state.in_(open_states)
+        return await self._select(mine, JobRow.id.desc(), limit=limit)
 
-    async def _select(self, condition: Any, *order: Any) -> list[Job]:
+    async def _change(self, job_id: int, numbers: Sequence[int], **values: Any) -> None:
+        statement = update(ItemRow).where(ItemRow.job_id == job_id, ItemRow.number.in_(numbers)).values(**values)
+        async with self._sessions.begin() as session:
+            await session.execute(statement)
+
+    async def _select(self, condition: Any, *order: Any, limit: int | None = None) -> list[Job]:
         async with self._sessions() as session:
-            rows = await session.scalars(select(JobRow).where(condition).order_by(*order))
+            rows = await session.scalars(select(JobRow).where(condition).order_by(*order).limit(limit))
             return [_job(row) for row in rows]
 
 
@@ -199,10 +246,17 @@ def _item(row: ItemRow) -> Item:
         number=row.number,
         name=row.name,
         rank=row.rank,
-        recipe=Recipe.from_dict(row.recipe),
+        recipe=_recipe(row.recipe),
         at=row.at,
         state=ItemState(row.state),
         image=row.image,
         remark=row.remark,
+        batch=row.batch,
         message_id=row.message_id,
     )
+
+
+def _recipe(stored: Mapping[str, Any]) -> Recipe:
+    """A recipe that an older or newer version may have stored: new parameters at their default, lost ones dropped."""
+    known = {name: stored.get(name, parameter.default) for name, parameter in CATALOGUE.items()}
+    return Recipe.from_dict(known)

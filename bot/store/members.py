@@ -3,11 +3,12 @@
 import json
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain.errors import NotFound, Refusal
 from bot.store.database import Sessions
 from bot.store.schema import PresetRow, RecentRow, SettingRow, now
-from sweeps.parameters import Value
+from sweeps.parameters import CATALOGUE, Value
 
 MAX_PRESETS = 50
 KEPT_RECENT = 25
@@ -23,10 +24,16 @@ class MemberSettings:
         """What the member has set, by parameter."""
         async with self._sessions() as session:
             rows = await session.scalars(select(SettingRow).where(SettingRow.member_id == member_id))
-            return {row.name: row.value for row in rows}
+            return {row.name: row.value for row in rows if row.name in CATALOGUE}
 
     async def put(self, member_id: int, name: str, value: Value) -> None:
         """Set one value and remember it among the recent ones."""
+        try:
+            await self._put(member_id, name, value)
+        except IntegrityError:  # the same member set the same one at the same moment; now it is there to update
+            await self._put(member_id, name, value)
+
+    async def _put(self, member_id: int, name: str, value: Value) -> None:
         async with self._sessions.begin() as session:
             await session.merge(SettingRow(member_id=member_id, name=name, value=value))
             text = json.dumps(value, ensure_ascii=False)[:200]
@@ -84,10 +91,9 @@ class MemberSettings:
             if row is None:
                 raise NotFound(f'You have no preset named "{preset}". /params save makes one.')
             await session.execute(delete(SettingRow).where(SettingRow.member_id == member_id))
-            session.add_all(
-                SettingRow(member_id=member_id, name=name, value=value) for name, value in row.values.items()
-            )
-            return dict(row.values)
+            values = {name: value for name, value in row.values.items() if name in CATALOGUE}
+            session.add_all(SettingRow(member_id=member_id, name=name, value=value) for name, value in values.items())
+            return values
 
     async def presets(self, member_id: int) -> list[str]:
         """The names of the member's presets."""

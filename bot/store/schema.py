@@ -90,6 +90,7 @@ class ItemRow(Base):
     state: Mapped[str] = mapped_column(String(12))
     image: Mapped[str | None] = mapped_column(String(64))
     remark: Mapped[str | None] = mapped_column(Text)
+    batch: Mapped[str | None] = mapped_column(String(25))
     message_id: Mapped[int | None] = mapped_column(BigInteger)
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

@@ -1,29 +1,30 @@
-"""The announcer: posts results and edits cards by channel id, so that they outlive the interaction's 15 minutes."""
+"""The announcer: posts results and edits cards by channel id, so they outlive the interaction's 15 minutes."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import disnake
 import structlog
 from disnake.http import Route, to_multipart_with_attachments
 
-from bot.domain.errors import CannotDeliver
-from bot.domain.job import Item, Job, Progress
+from bot.domain.errors import CannotDeliver, CannotPost
+from bot.domain.job import Job, JobState, Progress
+from bot.jobs.forecast import Forecast
 from bot.ui.cards import card
 from bot.ui.words import short, spans
 
 log = structlog.get_logger("atelier.announcer")
 
-TOO_MANY_REQUESTS = 429
+REFUSED_FILES = {400, 413}
 
 
 class Announcer:
     """The Channel port on Discord."""
 
-    def __init__(self, client: disnake.Client, seconds_left: Callable[[Job, Progress], float | None]) -> None:
+    def __init__(self, client: disnake.Client, forecast: Forecast) -> None:
         self._client = client
-        self._seconds_left = seconds_left
+        self._forecast = forecast
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
         """Post pictures as plain attachments; the message's id."""
@@ -32,15 +33,18 @@ class Announcer:
 
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
         """Post the contact sheet and name the member who asked; the message's id."""
-        content = f"**{job.name}** is complete, <@{job.owner.id}>: the contact sheet."
+        end = "is complete" if job.state is JobState.DONE else "was cancelled; what it drew"
+        content = f"**{job.name}** {end}, <@{job.owner.id}>"
         return await self._post(job, content, [(f"{job.name}-sheet.png", sheet)], nonce)
 
-    async def show(self, job: Job, items: Sequence[Item], *, pausing: bool = False) -> None:
+    async def show(
+        self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
+    ) -> None:
         """Edit the job's card to what is true now."""
         if job.place.card_id is None:
             return
-        left = self._seconds_left(job, Progress.of(items))
-        embed, rows = card(job, items, seconds_left=left, pausing=pausing)
+        left = self._forecast.seconds_left(job, progress)
+        embed, rows = card(job, progress, remarks, seconds_left=left, pausing=pausing)
         payload: dict[str, Any] = {
             "embeds": [embed.to_dict()],
             "components": [row.to_component_dict() for row in rows],
@@ -70,8 +74,10 @@ class Announcer:
         form = to_multipart_with_attachments(payload, attachments)
         try:
             message = await self._client.http.request(route, form=form, files=attachments)
+        except (disnake.NotFound, disnake.Forbidden) as error:
+            raise CannotDeliver(f"channel {job.place.channel_id} refused the message: {error}") from error
         except disnake.HTTPException as error:
-            if 400 <= error.status < 500 and error.status != TOO_MANY_REQUESTS:
-                raise CannotDeliver(f"channel {job.place.channel_id} refused the message: {error}") from error
+            if error.status in REFUSED_FILES:
+                raise CannotPost(str(error)) from error
             raise
         return int(message["id"])

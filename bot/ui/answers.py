@@ -1,10 +1,10 @@
 """Answers: every interaction gets one, also when something failed and while the console is closing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+import aiohttp
 import disnake
 import structlog
 from disnake.ext import commands
@@ -29,15 +29,15 @@ class Answers:
         self._none_open.set()
         self.closing = False
 
-    @asynccontextmanager
-    async def to(self, inter: AnyInteraction) -> AsyncIterator[None]:
-        """Answer within this context; an exception becomes a sentence for the member."""
+    async def give(self, inter: AnyInteraction, answer: Callable[[], Awaitable[None]]) -> None:
+        """Run `answer`; what it raises becomes a sentence for the member. While closing, say so instead."""
         self._open += 1
         self._none_open.clear()
         try:
             if self.closing:
-                raise Refusal(CLOSING)
-            yield
+                await self.explain(inter, Refusal(CLOSING))
+            else:
+                await answer()
         except Exception as error:
             await self.explain(inter, error)
         finally:
@@ -55,7 +55,7 @@ class Answers:
             text = f"Something failed on our side. It was noted as incident {incident}; please try again."
         try:
             await _say(inter, text)
-        except disnake.HTTPException as unreachable:
+        except (disnake.DiscordException, aiohttp.ClientError, OSError) as unreachable:
             log.warning("a member could not be answered", reason=str(unreachable), text=text)
 
     async def finish(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import disnake
 
-from bot.domain.job import Item, ItemState, Job, JobState, Progress
+from bot.domain.job import Job, JobState, Progress
 from bot.ui.words import bar, code, count, duration, listing, plain, short
 
 BLUE, AMBER, GREEN, RED, GREY = 0x5B8DEF, 0xE0A33C, 0x4CAF7A, 0xD9575E, 0x80848E
@@ -25,23 +25,30 @@ Row = disnake.ui.ActionRow[Any]
 Card = tuple[disnake.Embed, list[Row]]
 
 
-def card(job: Job, items: Sequence[Item], *, seconds_left: float | None = None, pausing: bool = False) -> Card:
-    """A job as it stands: an embed, and the buttons that make sense now."""
+def card(
+    job: Job,
+    progress: Progress,
+    remarks: Sequence[tuple[str, str]] = (),
+    *,
+    seconds_left: float | None = None,
+    pausing: bool = False,
+) -> Card:
+    """A job as it stands: an embed, and the buttons that make sense now. `remarks` are (item, sentence)."""
     embed = disnake.Embed(
         title=short(f"{job.name} · {plain(job.title)}", 250),
-        description=_story(job, Progress.of(items), seconds_left, pausing),
+        description=_story(job, progress, seconds_left, pausing),
         colour=COLOURS[job.state],
     )
     if job.kind == "sweep":
         _add_axes(embed, job)
-    _add_remarks(embed, job, items)
+    _add_remarks(embed, job, progress, remarks)
     embed.set_footer(text=_footer(job))
     return embed, _buttons(job)
 
 
 def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bool) -> str:
     quote = job.quote.summary if job.quote else count(progress.total, "image")
-    bars = f"{bar(progress.settled, progress.total)}  **{progress.settled}** of {progress.total}"
+    bars = f"{bar(progress.settled, progress.total)}  **{progress.settled:,}** of {progress.total:,}"
     match job.state:
         case JobState.QUOTED:
             return f"**{quote}**\n{_time(job)}"
@@ -55,7 +62,7 @@ def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bo
             left = f" · about {duration(seconds_left)} left" if seconds_left else ""
             return f"{bars}{left}\n{quote}"
         case JobState.CANCELLED:
-            return f"Cancelled after {count(progress.drawn, 'image')} of {progress.total}."
+            return f"Cancelled after {count(progress.drawn, 'image')} of {progress.total:,}."
         case JobState.FAILED:
             return "Nothing could be drawn."
     spent = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
@@ -67,7 +74,7 @@ def _time(job: Job) -> str:
     if job.quote is None or job.quote.seconds is None:
         return "How long it takes is measured with the first images."
     typical, slow = (duration(seconds) for seconds in job.quote.seconds)
-    return f"About {typical}" + (f", at most {slow} nine times in ten." if slow != typical else ".")
+    return f"About {typical}" + (f", rarely more than {slow}." if slow != typical else ".")
 
 
 def _add_axes(embed: disnake.Embed, job: Job) -> None:
@@ -80,11 +87,10 @@ def _add_axes(embed: disnake.Embed, job: Job) -> None:
         embed.add_field("and", short(names, 300), inline=False)
 
 
-def _add_remarks(embed: disnake.Embed, job: Job, items: Sequence[Item]) -> None:
+def _add_remarks(embed: disnake.Embed, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]]) -> None:
     by_remark: dict[str, list[str]] = {note: [] for note in job.notes}
-    for item in items:
-        if item.remark:
-            by_remark.setdefault(item.remark, []).append(item.name)
+    for item, remark in remarks:
+        by_remark.setdefault(remark, []).extend([item] if item else [])
     if not by_remark:
         return
     lines = [
@@ -94,8 +100,9 @@ def _add_remarks(embed: disnake.Embed, job: Job, items: Sequence[Item]) -> None:
     ]
     if len(by_remark) > MOST_REMARKS:
         lines.append(f"… and {len(by_remark) - MOST_REMARKS} more")
-    failed = any(item.state is ItemState.FAILED for item in items)
-    embed.add_field("What went wrong" if failed else "Good to know", short("\n".join(lines), 1000), inline=False)
+    embed.add_field(
+        "What went wrong" if progress.failed else "Good to know", short("\n".join(lines), 1000), inline=False
+    )
 
 
 def _footer(job: Job) -> str:

@@ -13,6 +13,7 @@ from math import ceil, sqrt
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.domain.job import Item, ItemState, Job, Layout
+from sweeps.parameters import CATALOGUE
 
 PAPER, INK, FAINT, HOLLOW = (250, 248, 244), (38, 36, 34), (128, 122, 114), (235, 231, 223)
 GAP = 8
@@ -38,13 +39,12 @@ class Block:
 
 def contact_sheet(job: Job, items: Sequence[Item], read: Callable[[str], bytes]) -> bytes | None:
     """The sheet as PNG bytes of at most 9 MiB; None when nothing was drawn. `read` gives an image's bytes."""
+    items = [item for item in items if item.state is not ItemState.CANCELLED]
     drawn = [item for item in items if item.image]
     if not drawn:
         return None
     blocks = _blocks(job.layout, items)
-    with Image.open(io.BytesIO(read(drawn[0].image or ""))) as first:
-        aspect = first.height / first.width
-        native = first.width
+    native, aspect = drawn[0].recipe.width, drawn[0].recipe.height / drawn[0].recipe.width
     width = _thumbnail_width(blocks, native, aspect)
     while True:
         sheet = _draw(job, blocks, read, width, round(width * aspect))
@@ -76,7 +76,9 @@ def _blocks(layout: Layout, items: Sequence[Item]) -> list[Block]:
                 blocks.append(_grid(layout, names, rows, columns, fixed, copies, repeat, ", ".join(heading)))
     loose = [item for item in items if item not in on_grid]
     if loose:
-        blocks.append(_gallery(loose, "beside the grid" if on_grid else ""))
+        varied = [name for axis in names for name in axis.split("+") if name in CATALOGUE]
+        captions = {item.number: _caption_of(item, varied) for item in loose}
+        blocks.append(_gallery(loose, ("beside the grid: " if on_grid else "") + " · ".join(varied), captions))
     if len(blocks) == 1 and not rows and on_grid and len(blocks[0].columns) > 8:
         # One long row reads badly; let it wrap, each picture under its value.
         labels = layout.labels(columns or "")
@@ -101,21 +103,29 @@ def _grid(
         return same[repeat] if repeat < len(same) else None
 
     along, down = layout.labels(columns), layout.labels(rows) if rows else ("",)
+    cells = [[cell(row, column) for column in range(len(along))] for row in range(len(down))]
+    taken = [row for row, line in enumerate(cells) if any(line)]  # a cancelled sweep leaves whole rows empty
     return Block(
         heading,
-        tuple(f"{rows} {label}" if rows else "" for label in down),
+        tuple(f"{rows} {down[row]}" if rows else "" for row in taken),
         tuple(f"{columns} {label}" for label in along),
-        tuple(tuple(cell(row, column) for column in range(len(along))) for row in range(len(down))),
+        tuple(tuple(cells[row]) for row in taken),
     )
 
 
-def _gallery(items: Sequence[Item], heading: str, captions: Mapping[int, str] | None = None) -> Block:
-    """Items in reading order in a nearly square grid, each over its caption (its name, unless given)."""
+def _caption_of(item: Item, varied: Sequence[str]) -> str:
+    """What a cell off the grid was drawn with, in the order of the heading."""
+    values = item.recipe.as_dict()
+    shown = [CATALOGUE[name].show(round(v, 2) if isinstance(v := values[name], float) else v) for name in varied]
+    return " · ".join(shown) or item.name
+
+
+def _gallery(items: Sequence[Item], heading: str, captions: Mapping[int, str]) -> Block:
+    """Items in reading order in a nearly square grid, each over its caption."""
     across = max(1, ceil(sqrt(len(items) * 1.5)))
     rows = [items[start : start + across] for start in range(0, len(items), across)]
     padded = tuple(tuple(list(row) + [None] * (across - len(row))) for row in rows)
-    names = {item.number: item.name for item in items}
-    return Block(heading, ("",) * len(rows), (), padded, names if captions is None else captions)
+    return Block(heading, ("",) * len(rows), (), padded, captions)
 
 
 def _thumbnail_width(blocks: Sequence[Block], native: int, aspect: float) -> int:
@@ -202,11 +212,14 @@ def _place(
     x, y = corner
     width, height = thumbnail
     if item.image:
-        with Image.open(io.BytesIO(read(item.image))) as picture:
-            sheet.paste(picture.convert("RGB").resize(thumbnail, Image.Resampling.LANCZOS), corner)
-        return
+        try:
+            with Image.open(io.BytesIO(read(item.image))) as picture:
+                sheet.paste(picture.convert("RGB").resize(thumbnail, Image.Resampling.LANCZOS), corner)
+            return
+        except FileNotFoundError:
+            pass  # somebody tidied the images folder; its place stays hollow
     pen.rectangle((x, y, x + width - 1, y + height - 1), HOLLOW)
-    word = {ItemState.FAILED: "failed", ItemState.CANCELLED: "cancelled"}.get(item.state, "")
+    word = "failed" if item.state is ItemState.FAILED else ""
     pen.text((x + (width - _width(font, word)) // 2, y + height // 2 - 8), word, FAINT, font)
 
 

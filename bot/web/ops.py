@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
+from bot.settings import BadSettings
+
 log = structlog.get_logger("atelier.web")
 
 Health = Callable[[], Mapping[str, object]]
@@ -25,7 +27,10 @@ async def serving(host: str, port: int, health: Health) -> AsyncIterator[str]:
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise BadSettings(f"WEB_HOST, WEB_PORT: cannot listen on {host} port {port} ({error.strerror}).") from error
         bound = runner.addresses[0]
         address = f"http://{bound[0]}:{bound[1]}"
         log.info("health page", address=f"{address}/health")

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-import bot.jobs.outbox as outbox_module
-from bot.domain.errors import CannotDeliver
-from bot.domain.job import Item, ItemState, Job, JobState
+import bot.jobs.delivery as delivery_module
+from bot.domain.errors import CannotDeliver, CannotPost
+from bot.domain.job import ItemState, Job, JobState, Progress
+from bot.jobs.delivery import Post
 from bot.jobs.outbox import Outbox
 from bot.store.images import Images
 from bot.store.jobs import Jobs
@@ -19,7 +20,7 @@ class ShortMemory:
 
     def __init__(self) -> None:
         self.messages: dict[str, list[str]] = {}
-        self.shown: list[tuple[str, bool]] = []
+        self.shown: list[tuple[str, bool, list[str]]] = []
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
 
@@ -33,8 +34,10 @@ class ShortMemory:
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
         return await self.post_results(job, [("sheet", sheet)], nonce)
 
-    async def show(self, job: Job, items: Sequence[Item], *, pausing: bool = False) -> None:
-        self.shown.append((job.state.value, pausing))
+    async def show(
+        self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
+    ) -> None:
+        self.shown.append((job.state.value, pausing, [remark for _, remark in remarks]))
 
     @property
     def names(self) -> list[str]:
@@ -43,8 +46,8 @@ class ShortMemory:
 
 @pytest.fixture(autouse=True)
 def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_module, "RHYTHM_SECONDS", 0.02)
-    monkeypatch.setattr(outbox_module, "GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(delivery_module, "RHYTHM_SECONDS", 0.02)
+    monkeypatch.setattr(delivery_module, "GATHER_SECONDS", 0.01)
 
 
 async def drawn_job(jobs: Jobs, images: Images, items: int) -> Job:
@@ -54,6 +57,14 @@ async def drawn_job(jobs: Jobs, images: Images, items: int) -> Job:
         await jobs.settle(job.id, item.number, ItemState.DRAWN, image=image)
     await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
     return job
+
+
+def outbox_of(jobs: Jobs, images: Images, channel: ShortMemory, sheet: bytes | None = b"sheet") -> Outbox:
+    async def give_up(job: Job) -> None:
+        await jobs.cancel_waiting(job.id)
+        await jobs.move(job.id, to=JobState.CANCELLED, only_from=[JobState.QUEUED])
+
+    return Outbox(Post(jobs, images, channel, lambda *_: sheet, give_up))
 
 
 async def delivered(jobs: Jobs, job: Job) -> None:
@@ -74,7 +85,7 @@ def images(tmp_path) -> Images:  # type: ignore[no-untyped-def]
 async def test_images_come_in_messages_of_at_most_ten_and_the_sheet_last(jobs: Jobs, images: Images) -> None:
     channel = ShortMemory()
     job = await drawn_job(jobs, images, 23)
-    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
         outbox.changed(job)
         await delivered(jobs, job)
     assert [len(names) for names in channel.messages.values()] == [10, 10, 3, 1]
@@ -87,7 +98,7 @@ async def test_a_failed_post_is_tried_again_as_the_same_message(jobs: Jobs, imag
     channel.faults = [ConnectionError("lost"), ConnectionError("lost again")]
     channel.accepts_before_failing = accepted
     job = await drawn_job(jobs, images, 4)
-    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
         outbox.changed(job)
         await delivered(jobs, job)
     assert channel.names == expected(job, 4)
@@ -99,7 +110,7 @@ async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message
     channel.accepts_before_failing = True
     job = await store_job(jobs, items=3)
     await jobs.settle(job.id, 2, ItemState.DRAWN, image=await images.put(b"2"))
-    async with Outbox(jobs, images, channel, lambda *_: None).delivering() as outbox:
+    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
         outbox.changed(job)
         async with asyncio.timeout(5):
             while channel.faults:
@@ -115,20 +126,72 @@ async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message
 async def test_draining_posts_what_is_drawn_and_leaves_the_rest(jobs: Jobs, images: Images) -> None:
     channel = ShortMemory()
     job = await store_job(jobs, items=3)
-    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
         outbox.changed(job)
         await asyncio.sleep(0.05)
         await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
     assert channel.names == [f"{job.name}-c001.png"]
-    assert channel.shown[-1] == ("queued", True)
+    assert channel.shown[-1] == ("queued", True, [])
     assert not (await jobs.get(job.id)).delivered  # type: ignore[union-attr]
 
 
-async def test_a_channel_that_is_gone_ends_the_delivery(jobs: Jobs, images: Images) -> None:
+async def test_a_crash_after_a_post_was_accepted_does_not_post_it_again(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    channel.faults = [ConnectionError("accepted, and then the console was killed")] * 9
+    channel.accepts_before_failing = True
+    job = await store_job(jobs, items=3)
+    await jobs.settle(job.id, 2, ItemState.DRAWN, image=await images.put(b"2"))
+    async with outbox_of(jobs, images, channel).delivering() as outbox:
+        outbox.changed(job)
+        await asyncio.sleep(0.05)
+    channel.faults.clear()
+    for number in (1, 3):
+        await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+    async with outbox_of(jobs, images, channel).delivering() as another:
+        await another.resume()
+        await delivered(jobs, job)
+    assert sorted(channel.names) == expected(job, 3)
+
+
+async def test_a_channel_that_is_gone_calls_the_job_off_and_says_so(jobs: Jobs, images: Images) -> None:
     channel = ShortMemory()
     channel.faults = [CannotDeliver("the channel was deleted")]
-    job = await drawn_job(jobs, images, 2)
-    async with Outbox(jobs, images, channel, lambda *_: b"sheet").delivering() as outbox:
+    job = await store_job(jobs, items=2)
+    await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
+    async with outbox_of(jobs, images, channel).delivering() as outbox:
         outbox.changed(job)
         await delivered(jobs, job)
     assert channel.names == []
+    assert channel.shown == [("cancelled", False, [delivery_module.REFUSED])]
+    assert [item.state for item in await jobs.items(job.id)] == [ItemState.DRAWN, ItemState.CANCELLED]
+
+
+async def test_files_refused_together_are_tried_apart_and_the_guilty_one_is_held_back(
+    jobs: Jobs, images: Images
+) -> None:
+    channel = ShortMemory()
+    channel.faults = [CannotPost("together"), CannotPost("the first one")]
+    job = await drawn_job(jobs, images, 3)
+    async with outbox_of(jobs, images, channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == expected(job, 3)[1:]
+    assert channel.shown[-1][2] == ["Discord refused its picture; it is kept on disk."]
+
+
+async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await store_job(jobs, items=3)
+    large = await images.put(b"x" * (delivery_module.BYTES_A_FILE + 1))
+    for number, image in ((1, large), (2, "f" * 64), (3, await images.put(b"3"))):
+        await jobs.settle(job.id, number, ItemState.DRAWN, image=image)
+    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+    async with outbox_of(jobs, images, channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == [f"{job.name}-c003.png", "sheet"]
+    assert [remark.split(";")[0] for remark in channel.shown[-1][2]] == [
+        "It is too large for Discord (10 MB)",
+        "Its file is gone from the images folder.",
+    ]

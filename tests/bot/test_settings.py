@@ -51,12 +51,12 @@ def test_operator_roles_are_ids_separated_by_commas(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("QUEUE_CAPACITY", "many", "QUEUE_CAPACITY: Input should be a valid integer"),
-        ("QUEUE_CAPACITY", "0", "QUEUE_CAPACITY: Input should be greater than or equal to 1"),
+        ("QUEUE_CAPACITY", "many", "QUEUE_CAPACITY: expected a whole number"),
+        ("QUEUE_CAPACITY", "0", "QUEUE_CAPACITY: expected greater than or equal to 1"),
         ("DISCORD_API_URL", "discord.com", "DISCORD_API_URL: must begin with http:// or https://"),
-        ("OPERATOR_ROLES", "admins", "OPERATOR_ROLES: Input should be a valid integer"),
+        ("OPERATOR_ROLES", "admins", "OPERATOR_ROLES: expected a whole number"),
         ("RENDERER", "cloud", "RENDERER: this version draws in its own process; use local"),
-        ("LOG_LEVEL", "LOUD", "LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL: expected 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(

@@ -12,7 +12,7 @@ from bot.ui import sheet as sheet_module
 from bot.ui.sheet import contact_sheet
 from sweeps.recipe import resolve
 
-RECIPE = resolve({"prompt": "x", "detail": False}, seed=1)
+RECIPE = resolve({"prompt": "x", "detail": False, "width": 160, "height": 160}, seed=1)
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 254)}
 
 

@@ -50,6 +50,12 @@ class Running:
         assert quoted.message is not None
         return quoted.message
 
+    async def told(self, pressed: Interaction) -> str:
+        """What the member alone was told after pressing a button."""
+        (message,) = await self.sandbox.until(lambda: pressed.followups)
+        assert message.audience == pressed.member.id
+        return message.content
+
 
 @pytest.fixture(scope="session")
 def weights_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

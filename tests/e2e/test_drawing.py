@@ -72,7 +72,6 @@ async def test_imagine_draws_at_once_with_the_members_values(atelier: Running) -
     await theo.run("/set", parameter="steps", value="2")
     before = len(atelier.results())
     shown = await theo.run("/imagine", prompt="a red hat", seed=5, width=64, height=64)
-    assert shown.deferred
     await shown.reply()
     card = await atelier.ended(shown)
     assert "1 image" in card["embeds"][0]["description"]
@@ -115,17 +114,39 @@ async def test_an_example_is_quoted_by_its_name(atelier: Running) -> None:
     assert offered[0][1] == "guidance"
     quoted = await ada.run("/sweep", example="guidance")
     answer = await quoted.reply()
-    cancelled = await ada.press(quoted, "Cancel")
-    assert cancelled.message is not None
-    assert answer["id"] == cancelled.message["id"]
-    assert "Cancelled" in cancelled.message["embeds"][0]["description"]
-    assert cancelled.message["components"] == []
+    await ada.press(quoted, "Cancel")
+    card = await atelier.ended(quoted)
+    assert card["id"] == answer["id"]
+    assert "Cancelled" in card["embeds"][0]["description"]
+
+
+async def test_a_quote_called_off_by_command_loses_its_buttons(atelier: Running) -> None:
+    ada = atelier.sandbox.members["ada"]
+    quoted = await ada.run("/sweep", example="seeds")
+    job = (await quoted.reply())["embeds"][0]["title"].split(" · ")[0]
+    await ada.run("/cancel", job=job)
+    assert "Cancelled" in (await atelier.ended(quoted))["embeds"][0]["description"]
+
+
+async def test_an_image_drawn_before_is_answered_with_a_finished_card(atelier: Running) -> None:
+    theo = atelier.sandbox.members["theo"]
+    for _ in range(3):
+        shown = await theo.run("/imagine", prompt="once more", seed=1, steps=1, width=64, height=64)
+        await shown.reply()
+        assert "1 image" in (await atelier.ended(shown))["embeds"][0]["description"]
+
+
+async def test_what_is_refused_at_once_is_told_to_the_member_alone(atelier: Running) -> None:
+    shown = await atelier.sandbox.members["ada"].run("/imagine", prompt=" ")
+    assert shown.content == "Say what to draw: give a prompt, or set one with /set prompt."
+    assert shown.ephemeral
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "Give either a sweep file (config) or the name of an example, one of the two."),
+        ({}, "Give a sweep file (config), or choose an example."),
+        ({"example": "seeds", "config": File("a.yaml", b"")}, "Give a sweep file (config) or an example, not both."),
         ({"example": "guidence"}, 'There is no example "guidence"; did you mean "guidance"?'),
         ({"config": File("a.yaml", b"steps: [1")}, ""),
         ({"config": File("a.yaml", b"parameters: {guidance_scale: {values: [4, high]}}")}, "parameters.guidance"),
@@ -154,10 +175,9 @@ async def test_only_the_owner_or_an_operator_may_press_run(atelier: Running) -> 
     ada, theo, mina = (atelier.sandbox.members[name] for name in ("ada", "theo", "mina"))
     quoted = await ada.run("/sweep", config=File("grid.yaml", SWEEP))
     await quoted.reply()
-    refused = await theo.press(quoted, "Run")
-    assert refused.ephemeral and "belongs to" in refused.content
+    assert "belongs to" in await atelier.told(await theo.press(quoted, "Run"))
     await mina.press(quoted, "Cancel")  # an administrator
-    assert "Cancelled" in (quoted.message or {})["embeds"][0]["description"]
+    assert "Cancelled" in (await atelier.ended(quoted))["embeds"][0]["description"]
 
 
 async def test_a_mention_in_a_prompt_pings_nobody(atelier: Running) -> None:
@@ -197,8 +217,8 @@ async def test_a_full_queue_refuses_at_once_with_a_sentence(open_console: Open) 
         second = await theo.run("/sweep", config=File("long.yaml", text))
         await second.reply()
         await mina.press(first, "Run")
-        refused = await theo.press(second, "Run")
-        assert refused.content.startswith("The queue is full: 1 jobs are waiting or drawing. Nothing was queued;")
+        refused = await atelier.told(await theo.press(second, "Run"))
+        assert refused.startswith("The queue is full: 1 jobs are waiting or drawing. Nothing was queued;")
         imagined = await theo.run("/imagine", prompt="x")
         assert (await imagined.reply())["content"].startswith("The queue is full")
         queue = await theo.run("/queue")

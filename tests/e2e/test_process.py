@@ -104,7 +104,7 @@ async def test_a_command_in_flight_at_sigterm_is_answered(tmp_path: Path, weight
         ({"DISCORD_TOKEN": "wrong"}, "DISCORD_TOKEN was refused by Discord. Copy the bot's token anew."),
         ({"DISCORD_TOKEN": ""}, "DISCORD_TOKEN is empty."),
         ({"DISCORD_API_URL": "http://127.0.0.1:9"}, "DISCORD_API_URL: http://127.0.0.1:9 could not be reached"),
-        ({"QUEUE_CAPACITY": "none"}, "QUEUE_CAPACITY: Input should be a valid integer"),
+        ({"QUEUE_CAPACITY": "none"}, "QUEUE_CAPACITY: expected a whole number"),
         ({"MODEL_FAMILY": "sdxl", "MODEL_DIR": "/nowhere"}, "/nowhere"),
         ({"MODEL_FAMILY": "flux"}, 'There is no model family "flux"'),
         ({"DATABASE_URL": "sqlite+aiosqlite:////nowhere/a.db"}, "DATABASE_URL: the database at"),

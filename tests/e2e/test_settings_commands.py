@@ -14,10 +14,10 @@ async def test_a_set_value_is_confirmed_kept_and_shown(atelier: Running) -> None
     assert shown.content == "`steps` is now `12` (was `20`)."
     assert shown.ephemeral
     listed = await theo.run("/params show")
-    assert "**steps = `12`**" in str(listed.embeds)
+    assert "**steps** = `12`" in str(listed.embeds)
     reset = await theo.run("/params reset", parameter="steps")
     assert reset.content == "`steps` is back to the default."
-    assert "**steps" not in str((await theo.run("/params show")).embeds)
+    assert "**steps**" not in str((await theo.run("/params show")).embeds)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""No token reaches the log, whoever writes it."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bot.log import configure_log
+
+TOKEN = "MTIz.bot.token-of-ours"
+INTERACTION = "aW50ZXJhY3Rpb246MTIzNDU2Nzg5MDEyMzQ1Njc4OTA6Zm9v"
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_log("DEBUG", TOKEN)
+    yield capsys
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_the_bots_token_and_interaction_tokens_are_masked(lines: pytest.CaptureFixture[str]) -> None:
+    structlog.get_logger("atelier").warning("ours", header=f"Bot {TOKEN}")
+    library = logging.getLogger("disnake.http")
+    library.debug("POST https://discord.com/api/v10/interactions/1/%s/callback", INTERACTION)
+    library.debug("PATCH https://discord.com/api/v10/webhooks/2/%s/messages/@original", INTERACTION)
+    library.debug("WebSocket Event: %s", {"token": INTERACTION, "id": "7"})
+    try:
+        raise ValueError(f"with {TOKEN} in it")
+    except ValueError:
+        structlog.get_logger("atelier").exception("failed")
+    said = lines.readouterr().err
+    assert said.count("[token]") >= 5
+    assert TOKEN not in said
+    assert INTERACTION not in said
+    assert "'id': '7'" in said

@@ -51,7 +51,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 40.0
+"""How long closing waits for answers under way: an upload (20 s) and a quote's patience (15 s) fit into it."""
 
 
 @app.callback(invoke_without_command=True)

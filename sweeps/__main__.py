@@ -102,9 +102,7 @@ def _table(sweep: Sweep, planned: Plan) -> list[str]:
     if sweep.rows or sweep.columns:
         sheet = [f"{way} {name}" for way, name in (("rows", sweep.rows), ("columns", sweep.columns)) if name]
         lines.append(f"  contact sheet: {', '.join(sheet)}")
-    lines += ["", "in every cell: " + (", ".join(same) or "the defaults")]
-    lines += ["(what the file leaves out is the catalogue's default here; in the console your /set values and the", ""]
-    lines[-1:] = ["family's own size and defaults come before it)", ""]
+    lines += ["", "in every cell: " + ", ".join([*same, "else the catalogue's defaults"]), ""]
     rows = [["cell", *varying]]
     for cell, recipe in zip(sweep.cells, recipes, strict=True):
         rows.append([cell.id, *(_show(name, recipe[name]) for name in varying)])

@@ -64,7 +64,7 @@ class Interaction:
         """Whether the first answer only said that one will come."""
         return self.callback in (DEFER, DEFER_UPDATE)
 
-    async def reply(self, timeout: float = 10.0) -> dict[str, Any]:
+    async def reply(self, timeout: float = 30.0) -> dict[str, Any]:
         """Wait for the real answer, after a defer too, and return it; NoAnswer when none comes."""
         try:
             await asyncio.wait_for(self.answered.wait(), timeout)

@@ -111,3 +111,11 @@ async def test_images_of_one_imagine_follow_its_seed_around_the_end(desk: Desk) 
 
 async def test_braces_of_an_imagine_are_remarked_upon(desk: Desk) -> None:
     assert (await desk.quote_imagine(MINA, HERE, {"prompt": "a {b|c}"}, 1)).notes == (BRACES,)
+
+
+async def test_what_is_asked_stands_over_what_is_set(desk: Desk, sessions: Sessions) -> None:
+    await MemberSettings(sessions).put(MINA.id, "steps", 7)
+    await MemberSettings(sessions).put(MINA.id, "guidance_scale", 3.0)
+    job = await desk.quote_imagine(MINA, HERE, {"prompt": "x", "steps": 9}, 1)
+    (item,) = await Jobs(sessions).items(job.id)
+    assert (item.recipe.steps, item.recipe.guidance_scale) == (9, 3.0)

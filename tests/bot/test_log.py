@@ -13,16 +13,18 @@ INTERACTION = "aW50ZXJhY3Rpb246MTIzNDU2Nzg5MDEyMzQ1Njc4OTA6Zm9v"
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+def restored() -> Iterator[None]:
+    """The log as it was before, for the tests that come after."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    configure_log("DEBUG", TOKEN)
-    yield capsys
+    yield
     root.handlers[:], root.level = handlers, level
     structlog.reset_defaults()
 
 
-def test_the_bots_token_and_interaction_tokens_are_masked(lines: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("restored")
+def test_the_bots_token_and_interaction_tokens_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("DEBUG", TOKEN)
     structlog.get_logger("atelier").warning("ours", header=f"Bot {TOKEN}")
     library = logging.getLogger("disnake.http")
     library.debug("POST https://discord.com/api/v10/interactions/1/%s/callback", INTERACTION)
@@ -32,7 +34,7 @@ def test_the_bots_token_and_interaction_tokens_are_masked(lines: pytest.CaptureF
         raise ValueError(f"with {TOKEN} in it")
     except ValueError:
         structlog.get_logger("atelier").exception("failed")
-    said = lines.readouterr().err
+    said = capsys.readouterr().err
     assert said.count("[token]") >= 5
     assert TOKEN not in said
     assert INTERACTION not in said

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import ItemState, Job, JobState, Progress
 from bot.jobs.delivery import Post
 from bot.jobs.outbox import Outbox
+from bot.store.database import open_database
 from bot.store.images import Images
 from bot.store.jobs import Jobs
 from tests.bot.conftest import store_job
@@ -78,7 +80,7 @@ def expected(job: Job, items: int) -> list[str]:
 
 
 @pytest.fixture
-def images(tmp_path) -> Images:  # type: ignore[no-untyped-def]
+def images(tmp_path: Path) -> Images:
     return Images(tmp_path / "images")
 
 
@@ -195,3 +197,68 @@ async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(j
         "It is too large for Discord (10 MB)",
         "Its file is gone from the images folder.",
     ]
+
+
+async def test_a_message_stays_below_discords_bytes(
+    jobs: Jobs, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "BYTES_A_MESSAGE", 2 * len(b"picture 1"))
+    channel = ShortMemory()
+    job = await drawn_job(jobs, images, 5)
+    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert [len(names) for names in channel.messages.values()] == [2, 2, 1]
+    assert channel.names == expected(job, 5)[:-1]
+
+
+async def test_after_a_message_of_one_the_next_may_hold_ten(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await store_job(jobs, items=11)
+    await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
+    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+        outbox.changed(job)
+        async with asyncio.timeout(5):
+            while not channel.messages:
+                await asyncio.sleep(0)
+        for number in range(2, 12):
+            await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == expected(job, 11)[:-1]
+    assert len(channel.messages) <= 3  # one, and the ten others in one or, caught between two of them, in two
+
+
+async def test_a_job_of_a_new_database_is_not_taken_for_one_of_the_old(tmp_path: Path, images: Images) -> None:
+    channel = ShortMemory()
+    for name in ("old", "new"):
+        async with open_database(f"sqlite+aiosqlite:///{tmp_path}/{name}.db") as sessions:
+            jobs = Jobs(sessions)
+            job = await drawn_job(jobs, images, 1)
+            async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+                outbox.changed(job)
+                await delivered(jobs, job)
+    assert channel.names == ["S1-c001.png", "S1-c001.png"]
+
+
+async def test_what_was_wholly_delivered_is_not_delivered_again(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await drawn_job(jobs, images, 2)
+    await jobs.delivered(job.id)
+    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
+        outbox.changed(job)
+    assert (channel.names, channel.shown) == ([], [])
+
+
+async def test_a_job_of_which_nothing_was_drawn_has_no_sheet(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await store_job(jobs, items=2)
+    for number in (1, 2):
+        await jobs.settle(job.id, number, ItemState.FAILED, remark="no")
+    await jobs.move(job.id, to=JobState.FAILED, only_from=[JobState.QUEUED])
+    async with outbox_of(jobs, images, channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names == []
+    assert channel.shown[-1][:2] == ("failed", False)

@@ -88,3 +88,18 @@ async def test_every_waiting_lane_wakes_when_work_arrives(jobs: Jobs) -> None:
     await admitted(queue, jobs, MINA, 3)
     items = await asyncio.wait_for(asyncio.gather(*lanes), 1)
     assert len({item.number for item in items}) == 3
+
+
+async def test_a_member_whose_job_has_ended_keeps_their_turn_for_the_next(jobs: Jobs) -> None:
+    queue = JobQueue(8)
+    first, second = await admitted(queue, jobs, MINA, 1), await admitted(queue, jobs, MINA, 1)
+    queue.put_down(await queue.take())
+    queue.remove(first.id)
+    assert (await asyncio.wait_for(queue.take(), 1)).job_id == second.id
+
+
+async def test_a_second_job_brings_a_member_no_second_turn(jobs: Jobs) -> None:
+    queue = JobQueue(8)
+    for owner in (MINA, MINA, THEO):
+        await admitted(queue, jobs, owner, 2)
+    assert await taken(queue, 6) == [1, 2, 1, 2, 1, 1]

@@ -108,3 +108,21 @@ async def test_a_password_is_not_told_with_the_address(tmp_path: Path) -> None:
         async with open_database("sqlite+aiosqlite://user:hunter2@/nowhere/a.db"):
             raise AssertionError("it was opened")
     assert "hunter2" not in str(caught.value)
+
+
+async def test_what_is_recorded_of_one_job_leaves_the_others_as_they_were(jobs: Jobs) -> None:
+    mine, other = await store_job(jobs), await store_job(jobs)
+    before = await jobs.items(other.id)
+    await jobs.settle(mine.id, 1, ItemState.DRAWN, image="a" * 64)
+    await jobs.posted(mine.id, [1], 77)
+    await jobs.cancel_waiting(mine.id)
+    assert await jobs.items(other.id) == before
+    assert [item.message_id for item in await jobs.items(mine.id)] == [77, None, None]
+
+
+async def test_unfinished_jobs_come_as_they_were_queued_and_a_members_own_newest_first(jobs: Jobs) -> None:
+    first, second, third = [await store_job(jobs, state=JobState.QUOTED) for _ in range(3)]
+    for job in (second, first, third):
+        await jobs.move(job.id, to=JobState.QUEUED, only_from=[JobState.QUOTED])
+    assert [job.id for job in await jobs.unfinished()] == [second.id, first.id, third.id]
+    assert [job.id for job in await jobs.unended(first.owner.id, 2)] == [third.id, second.id]

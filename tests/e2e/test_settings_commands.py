@@ -105,3 +105,8 @@ async def test_help_turns_its_pages_with_a_select(atelier: Running) -> None:
         assert command in text
     await theo.select(shown, ["parameters"])
     assert [field["name"] for field in shown.embeds[0]["fields"]] == list(CATALOGUE)
+
+
+async def test_names_that_begin_with_what_is_typed_come_first_then_those_that_hold_it(atelier: Running) -> None:
+    offered = await atelier.sandbox.members["ada"].complete("/set", "parameter", "step")
+    assert [value for _, value in offered] == ["steps", "start_merge_step", "detail_steps", "sampler", "schedule"]

@@ -323,3 +323,47 @@ def test_the_engine_changes_no_weights_and_leaves_no_hooks(new_engine, recipe, m
 def test_open_engine_loads_and_draws(cache_dir, recipe):
     with open_engine(Config(cache_dir=cache_dir, device="cpu")) as engine:
         assert engine.draw(recipe()).result().png
+
+
+def test_an_owner_with_nothing_running_comes_before_one_with_a_long_picture(gate, new_engine, recipe):
+    engine = new_engine(memory_budget=2 * 16 * 16)
+    started = []
+
+    def ask(owner, seed):
+        begun = lambda done, steps: started.append(owner) if done == 1 else None  # noqa: E731
+        return engine.draw(recipe(seed=seed, steps=2), owner=owner, on_step=begun)
+
+    engine.draw(recipe(seed=1, steps=40), owner="mina", on_step=gate)
+    assert gate.reached.wait(30)
+    futures = [ask("theo", 2), ask("mina", 3), ask("theo", 4)]
+    gate.open.set()
+    for future in futures:
+        future.result()
+    assert started == ["theo", "theo", "mina"]
+
+
+def test_a_small_batch_that_runs_out_of_memory_is_halved_too(gate, engine, recipe, modules, monkeypatch):
+    tried, forward = [], modules.unet.forward
+
+    def forward_of_a_small_device(sample, *arguments, **options):
+        tried.append(len(sample))
+        if len(sample) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB.")
+        return forward(sample, *arguments, **options)
+
+    futures = [engine.draw(recipe(seed=0, guidance_scale=1.0), on_step=gate)]
+    assert gate.reached.wait(30)
+    monkeypatch.setattr(modules.unet, "forward", forward_of_a_small_device)
+    futures += [engine.draw(recipe(seed=seed, guidance_scale=1.0)) for seed in (1, 2, 3)]
+    gate.open.set()
+    for future in futures:
+        future.result()
+    assert tried[:2] == [4, 2]  # half of what was tried, not of the eight that might have been
+
+
+def test_no_more_pictures_are_begun_than_fit_into_one_call(new_engine, recipe):
+    engine, begun = new_engine(memory_budget=2 * 16 * 16), []
+    watch = lambda done, steps: begun.append(len(engine.running))  # noqa: E731
+    for future in [engine.draw(recipe(seed=seed), on_step=watch) for seed in range(6)]:
+        future.result()
+    assert max(begun) == 2

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import pytest
 import torch
 
 from pipeline import guidance
@@ -37,3 +38,11 @@ def test_each_picture_is_guided_by_its_own_scale():
     (n1, n3), (p1, p2, p3) = noise[:2], noise[2:]
     expected = torch.stack([n1 + 7.5 * (p1 - n1), p2, n3 + 3.0 * (p3 - n3)])
     assert torch.equal(guidance.combine(noise, scales), expected)
+
+
+def test_half_precision_noise_is_guided_in_float32():
+    noise = torch.tensor([[1.0], [1.0078125]]).view(2, 1, 1, 1).to(torch.bfloat16)
+    for scales, rows in (([7.3], noise), ([7.3, 1.0], torch.cat([noise, noise[:1]]))):
+        guided = guidance.combine(rows, scales)
+        assert guided.dtype == torch.float32
+        assert guided[0].item() == pytest.approx(1 + 7.3 * 0.0078125, abs=1e-6)

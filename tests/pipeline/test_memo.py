@@ -15,8 +15,11 @@ def test_the_least_recently_used_result_is_forgotten_first():
     assert (memo.find("a"), memo.find("b"), memo.find("c")) == ("A", None, "C")
 
 
-def test_a_result_above_the_limit_is_not_kept():
+def test_a_result_above_the_limit_is_not_kept_and_one_of_just_the_limit_is():
     memo = Memo(limit=10)
+    memo.keep("fits", "F", 10)
+    assert memo.find("fits") == "F"
+    memo.forget("fits")
     memo.keep("large", "L", 11)
     assert memo.find("large") is None
     assert memo.size == 0

@@ -84,3 +84,9 @@ def test_pixels_keep_their_range_and_place():
     assert (np.asarray(pixels.to_image(tensor)) == ARRAY).all()
     beyond = torch.tensor([-3.0, 3.0]).view(1, 1, 2).expand(3, 1, 2)
     assert pixels.to_array(beyond).tolist() == [[[0] * 3, [255] * 3]]
+
+
+def test_a_recipe_with_one_letter_changed_on_the_way_is_not_read():
+    _, png = inscribed(prompt="a fox")
+    with pytest.raises(BadRecipe, match="cut short or damaged"):
+        pixels.read_recipe(png.replace(b"a fox", b"a fax"))

@@ -366,3 +366,26 @@ def test_a_family_s_card_gives_its_native_size_and_draws_no_faces_yet():
         found = card(Config(family=name))
         assert (found.name, found.native_width, found.native_height) == (name, size, size)
         assert dict(found.defaults) == {"width": size, "height": size, "detail": False}
+
+
+def test_a_file_is_hashed_once_for_each_of_its_versions(sdxl_folder, monkeypatch):
+    name = "sdxl/unet/diffusion_pytorch_model.safetensors"
+    path, counted, digest = sdxl_folder.model_dir / name, [], hashlib.file_digest
+    listed = hashlib.sha256(path.read_bytes()).hexdigest()
+    (sdxl_folder.model_dir / "lock.json").write_text(json.dumps({name: listed}))
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: counted.append(1) or digest(*given))
+    for _ in range(2):
+        weights.load(sdxl_folder)
+    assert len(counted) == 1
+
+    altered = bytearray(path.read_bytes())
+    altered[-1] ^= 1
+    path.write_bytes(altered)  # of the same size
+    with pytest.raises(BadWeights, match="is not the file that"):
+        weights.load(sdxl_folder)
+
+
+def test_every_module_is_ready_to_draw_and_not_to_learn(modules):
+    for module in (modules.text_encoder, modules.text_encoder_2, modules.unet, modules.vae):
+        assert not any(part.training for part in module.modules())
+        assert not any(weight.requires_grad for weight in module.parameters())

@@ -9,7 +9,7 @@ import pytest
 from bot.sandbox import Sandbox
 from bot.sandbox.faults import MESSAGE_POSTS
 from bot.sandbox.rates import Rates
-from bot.sandbox.world import STUDIO
+from bot.sandbox.world import GENERAL, STUDIO
 from tests.sandbox import small_bot
 from tests.sandbox.conftest import Raw
 from tests.sandbox.small_bot import running
@@ -145,3 +145,10 @@ async def test_edits_faster_than_two_seconds_are_counted(raw: Raw) -> None:
     for number in range(3):
         await raw.ask("PATCH", f"{POST}/{posted['id']}", {"content": str(number)})
     assert raw.sandbox.edits_too_fast == 2
+
+
+async def test_a_nonce_counts_in_its_own_channel_alone(raw: Raw) -> None:
+    body = {"content": "x", "nonce": "job-1", "enforce_nonce": True}
+    _, first = await raw.ask("POST", POST, body)
+    _, second = await raw.ask("POST", f"/channels/{GENERAL}/messages", body)
+    assert (first["channel_id"], second["channel_id"]) == (STUDIO, GENERAL)

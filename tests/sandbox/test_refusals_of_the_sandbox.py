@@ -79,7 +79,7 @@ MESSAGES = {
         "BASE_TYPE_BAD_LENGTH",
     ),
     "embeds above 6000 characters together": (
-        {"embeds": [{"description": "x" * 3001}] * 2},
+        {"embeds": [{"description": "x" * 3001}, {"description": "x" * 3000}]},
         "embeds",
         "MAX_EMBED_SIZE_EXCEEDED",
     ),

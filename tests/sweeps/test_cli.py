@@ -86,7 +86,7 @@ axes, the slowest first:
   weight: 0.5, 1, 1.5
   contact sheet: rows seed, columns weight
 
-in every cell: prompt "a hat", face_folder "mina"
+in every cell: prompt "a hat", face_folder "mina", else the catalogue's defaults
 
 cell  seed  weight
 c001  1     0.5

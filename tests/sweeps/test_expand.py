@@ -290,3 +290,10 @@ def test_a_cell_lies_where_its_values_are(moving: dict[str, list[int]], repeats:
             name, value = axis.name, axis.values[index]
             assert (cell.recipe.seed - 3 if name == "repeat" else getattr(cell.recipe, name)) == value
         assert Recipe.from_dict(cell.recipe.as_dict()) == cell.recipe
+
+
+def test_run_cap_holds_for_included_cells_too() -> None:
+    text = "{base: {prompt: x}, run_cap: 2, parameters: {steps: [1, 2]}, include: [{steps: 7}, {steps: 8}, {steps: 9}]}"
+    sweep = expand(parse(text))
+    assert [recipe.steps for recipe in sweep.recipes] == [7, 8]
+    assert sweep.left_out == 2

@@ -33,6 +33,8 @@ def deciding(recipe: Recipe, key: str) -> set[str]:
     ("recipe", "key", "fields"),
     [
         (PLAIN, "encode_key", {"prompt", "negative_prompt"}),
+        (replace(PLAIN, guidance_scale=1.0), "encode_key", {"prompt", "negative_prompt"}),  # the face pass reads it
+        (replace(PLAIN, guidance_scale=1.0, detail=False), "encode_key", {"prompt", "guidance_scale"}),
         (PLAIN, "base_key", BASE),
         (PERSON, "base_key", BASE | {"start_merge_step"}),  # set lower, it lets identity into the base
         (IN_BASE, "base_key", BASE | IDENTITY | {"start_merge_step"}),

@@ -264,3 +264,12 @@ def test_a_production_recipe_is_read_with_the_same_care() -> None:
         with pytest.raises(SweepError) as caught:
             parse_values(text)
         assert str(caught.value) == sentence
+
+
+def test_five_thousand_values_and_names_are_read_and_one_more_is_not() -> None:
+    def seeds(count: int) -> str:  # two mappings, two names and the list are five of them
+        return f"parameters: {{seed: [{', '.join(map(str, range(count - 5)))}]}}"
+
+    assert parse(seeds(5000)).axes
+    with pytest.raises(SweepError, match="at most 5,000 values and names"):
+        parse(seeds(5001))

@@ -1,0 +1,42 @@
+"""Who is an operator is judged by the roles that the operator named, and by Discord's rights only without them."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bot.cogs.context import Services
+
+NOBODY: Any = None
+
+
+@pytest.mark.parametrize(
+    ("named", "held", "administrator", "operator"),
+    [
+        ((), (7,), False, False),
+        ((), (), True, True),
+        ((7, 8), (8,), False, True),
+        ((7, 8), (9,), True, False),  # an administrator without a named role
+    ],
+)
+def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_named(
+    named: tuple[int, ...], held: tuple[int, ...], administrator: bool, operator: bool
+) -> None:
+    services = Services(
+        desk=NOBODY,
+        forecast=NOBODY,
+        queue=NOBODY,
+        jobs=NOBODY,
+        settings=NOBODY,
+        renderer=NOBODY,
+        uploads=NOBODY,
+        answers=NOBODY,
+        faces=list,
+        operator_roles=frozenset(named),
+    )
+    inter: Any = SimpleNamespace(
+        author=SimpleNamespace(id=1, display_name="Mina", roles=[SimpleNamespace(id=role) for role in held]),
+        permissions=SimpleNamespace(administrator=administrator),
+        guild_id=1,
+    )
+    assert services.member(inter).operator is operator

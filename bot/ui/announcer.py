@@ -65,11 +65,6 @@ class Announcer:
             "enforce_nonce": True,
             "allowed_mentions": {"parse": []},
         }
-        if job.place.card_id is not None:
-            payload["message_reference"] = {
-                "message_id": str(job.place.card_id),
-                "fail_if_not_exists": False,
-            }
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=job.place.channel_id)
         form = to_multipart_with_attachments(payload, attachments)
         try:

@@ -4,8 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from disnake import Permissions
 
-from bot.cogs.context import Services
+from bot.cogs.context import Services, place
+from bot.domain.errors import Refusal
+from bot.domain.job import Place
 
 NOBODY: Any = None
 
@@ -40,3 +43,21 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
         guild_id=1,
     )
     assert services.member(inter).operator is operator
+
+
+@pytest.mark.parametrize(
+    ("granted", "allowed"),
+    [
+        (Permissions(attach_files=True), True),
+        (Permissions.all(), True),
+        (Permissions(), True),  # nothing at all means that Discord did not say
+        (Permissions(send_messages=True), False),
+    ],
+)
+def test_images_are_not_promised_where_they_cannot_be_posted(granted: Permissions, allowed: bool) -> None:
+    inter: Any = SimpleNamespace(app_permissions=granted, channel_id=5, guild_id=6)
+    if allowed:
+        assert place(inter) == Place(5, 6)
+    else:
+        with pytest.raises(Refusal, match="attach files"):
+            place(inter)

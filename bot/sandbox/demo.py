@@ -19,6 +19,7 @@ from typing import Any
 import aiohttp
 from PIL import Image
 from rich.console import Console as Terminal
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .driver import File, Member
@@ -100,9 +101,8 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
     if run is None:
         raise DemoFailed(f"{sweep} was refused:\n{answer['content']}")
     card = answer["embeds"][0]
-    terminal.print(f"[bold]{card['title']}[/bold]")
     quote = card["description"].replace("**", "")
-    terminal.print(quote)
+    terminal.print(f"[bold]{escape(card['title'])}[/bold]\n{escape(quote)}")
     total = int(re.sub(r"\D", "", run["label"]))
     await member.press(quoted, "Run")
     files: dict[str, str] = {}

@@ -196,8 +196,9 @@ def _draw_block(
             x = left + column * (width + GAP)
             _place(sheet, pen, font, item, read, (x, y), thumbnail)
             if not block.columns:
-                caption = _fit(font, block.captions[item.number], width)
-                pen.text((x + (width - _width(font, caption)) // 2, y + height + 2), caption, FAINT, font)
+                small = ImageFont.load_default(max(11, line // 2))
+                caption = _fit(small, block.captions[item.number], width)
+                pen.text((x + (width - _width(small, caption)) // 2, y + height + 3), caption, FAINT, small)
 
 
 def _place(

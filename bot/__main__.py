@@ -145,7 +145,9 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         stack.push_async_callback(client.close)
         queue = JobQueue(settings.queue_capacity)
         forecast = Forecast(renderer, queue)
-        post = Post(jobs, images, Announcer(client, forecast), contact_sheet, lambda job: worker.cancel(job))
+        post = Post(
+            jobs, images, Announcer(client, forecast.seconds_left), contact_sheet, lambda job: worker.cancel(job)
+        )
         outbox = await stack.enter_async_context(Outbox(post).delivering())
         worker = await stack.enter_async_context(Worker(queue, jobs, images, renderer, outbox.changed).working())
         desk = Desk(

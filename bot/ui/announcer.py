@@ -1,7 +1,7 @@
 """The announcer: posts results and edits cards by channel id, so they outlive the interaction's 15 minutes."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import disnake
@@ -10,7 +10,6 @@ from disnake.http import Route, to_multipart_with_attachments
 
 from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import Job, JobState, Progress
-from bot.jobs.forecast import Forecast
 from bot.ui.cards import card
 from bot.ui.words import short, spans
 
@@ -22,9 +21,9 @@ REFUSED_FILES = {400, 413}
 class Announcer:
     """The Channel port on Discord."""
 
-    def __init__(self, client: disnake.Client, forecast: Forecast) -> None:
+    def __init__(self, client: disnake.Client, seconds_left: Callable[[Job, Progress], float | None]) -> None:
         self._client = client
-        self._forecast = forecast
+        self._seconds_left = seconds_left
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
         """Post pictures as plain attachments; the message's id."""
@@ -43,7 +42,7 @@ class Announcer:
         """Edit the job's card to what is true now."""
         if job.place.card_id is None:
             return
-        left = self._forecast.seconds_left(job, progress)
+        left = self._seconds_left(job, progress)
         embed, rows = card(job, progress, remarks, seconds_left=left, pausing=pausing)
         payload: dict[str, Any] = {
             "embeds": [embed.to_dict()],

@@ -29,4 +29,4 @@ class Card:
 
     def first_recipe(self) -> Recipe:
         """A short picture of the family's native size, drawn at start to measure how fast this machine is."""
-        return resolve({"prompt": "a first picture", "steps": 4}, defaults=self.defaults, seed=0)
+        return resolve({"prompt": "a first picture", "steps": 8}, defaults=self.defaults, seed=0)

@@ -9,15 +9,10 @@ import pytest
 
 from bot.console import Console
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.jobs.forecast import Forecast
-from bot.jobs.queue import JobQueue
 from bot.store.jobs import Jobs
 from bot.ui.announcer import Announcer
 from bot.ui.answers import Answers
 from tests.bot.conftest import store_job
-from tests.bot.drawer import Drawer
-
-NO_FORECAST = Forecast(Drawer(), JobQueue(1))
 
 
 class Recorder:
@@ -41,7 +36,7 @@ class Recorder:
 
 async def test_nothing_that_is_posted_mentions_anybody_and_every_post_enforces_its_nonce(jobs: Jobs) -> None:
     http: Any = Recorder()
-    announcer = Announcer(SimpleNamespace(http=http), NO_FORECAST)  # type: ignore[arg-type]
+    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
     job = await store_job(jobs)
     await jobs.set_card(job.id, 5)
     job = await jobs.get(job.id)  # type: ignore[assignment]
@@ -75,7 +70,7 @@ async def test_a_refusal_says_whether_it_concerns_the_files_the_channel_or_the_m
 ) -> None:
     http: Any = Recorder()
     http.error = kind(SimpleNamespace(status=status, reason="no"), "no")  # type: ignore[arg-type]
-    announcer = Announcer(SimpleNamespace(http=http), NO_FORECAST)  # type: ignore[arg-type]
+    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
     with pytest.raises(raised):
         await announcer.post_sheet(await store_job(jobs), b"sheet", "nonce")
 
@@ -83,7 +78,7 @@ async def test_a_refusal_says_whether_it_concerns_the_files_the_channel_or_the_m
 async def test_a_card_that_was_deleted_holds_nothing_up(jobs: Jobs) -> None:
     http: Any = Recorder()
     http.error = disnake.NotFound(SimpleNamespace(status=404, reason="gone"), "gone")  # type: ignore[arg-type]
-    announcer = Announcer(SimpleNamespace(http=http), NO_FORECAST)  # type: ignore[arg-type]
+    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
     job = await store_job(jobs)
     await jobs.set_card(job.id, 5)
     await announcer.show(await jobs.get(job.id), await jobs.progress(job.id), [])  # type: ignore[arg-type]

@@ -216,6 +216,7 @@ async def test_a_full_queue_refuses_at_once_with_a_sentence(open_console: Open) 
         second = await theo.run("/sweep", config=File("long.yaml", text))
         await second.reply()
         await mina.press(first, "Run")
+        await atelier.sandbox.until(lambda: "of 40" in (first.message or {})["embeds"][0]["description"])
         refused = await atelier.told(await theo.press(second, "Run"))
         assert refused.startswith("The queue is full: 1 jobs are waiting or drawing. Nothing was queued;")
         imagined = await theo.run("/imagine", prompt="x")
@@ -249,9 +250,10 @@ async def test_only_the_owner_or_an_operator_may_cancel(atelier: Running) -> Non
     ada, theo = (atelier.sandbox.members[name] for name in ("ada", "theo"))
     quoted = await ada.run("/sweep", config=File("grid.yaml", SWEEP))
     job = (await quoted.reply())["embeds"][0]["title"].split(" · ")[0]
-    for refused in (await theo.press(quoted, "Cancel"), await theo.run("/cancel", job=job)):
-        assert refused.ephemeral and "belongs to" in refused.content
+    assert "belongs to" in await atelier.told(await theo.press(quoted, "Cancel"))
+    refused = await theo.run("/cancel", job=job)
+    assert refused.ephemeral and "belongs to" in refused.content
     assert (quoted.message or {})["components"], "the quote stands"
     assert all(value != job for _, value in await theo.complete("/cancel", "job", ""))
     await ada.press(quoted, "Cancel")
-    assert "Cancelled" in (quoted.message or {})["embeds"][0]["description"]
+    assert "Cancelled" in (await atelier.ended(quoted))["embeds"][0]["description"]

@@ -1,7 +1,6 @@
 """Faults on demand: what goes wrong at Discord, switched on by a test or a curious member."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,8 +109,7 @@ class Faults:
             raise Refusal(fault.status, 0, "upstream trouble")
 
     def _take(self, route: str, kind: str) -> _Fault | None:
-        matches: Callable[[_Fault], bool] = lambda each: each.kind == kind and each.route in (None, route)  # noqa: E731
-        fault = next(filter(matches, self._faults), None)
+        fault = next((each for each in self._faults if each.kind == kind and each.route in (None, route)), None)
         if fault is None:
             return None
         fault.left -= 1

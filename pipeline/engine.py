@@ -90,6 +90,7 @@ class Engine:
         self._clock = 0
         self._served: dict[str, int] = {}
         self._pace: deque[float] = deque(maxlen=200)
+        self._warm = False  # the very first call allocates and compiles, which says nothing of the pace
         self._ahead: torch.cuda.Event | None = None
         self._closed = False
         self._lock = threading.Condition()
@@ -138,7 +139,7 @@ class Engine:
         return asker.future
 
     def pace(self) -> Pace | None:
-        """How fast pictures lately advanced; None before the first step."""
+        """How fast pictures lately advanced; None before the second step."""
         seconds = sorted(tuple(self._pace))
         return Pace(seconds[len(seconds) // 2], seconds[len(seconds) * 9 // 10]) if seconds else None
 
@@ -270,8 +271,9 @@ class Engine:
             except Exception as error:  # a defect of the loop itself: fail whoever is in it, and go on
                 for flight in [*self.waiting, *self.running]:
                     self._fail(flight, error)
-            if batch:
+            if batch and self._warm:
                 self._pace.append((time.perf_counter() - began) / sum(flight.work for flight in batch))
+            self._warm = self._warm or bool(batch)
         for flight in [*self.waiting, *self.running]:
             self._fail(flight, Stopped("The engine was closed before the picture was finished."))
 

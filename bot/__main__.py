@@ -217,7 +217,7 @@ async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, .
     renderer = LocalRenderer(_engine_config(settings))
     renderer.check(recipe)
     async with renderer.drawing():
-        renderer.load()
+        renderer.load(measure=False)
         png, notes = await renderer.draw(recipe, owner="", urgent=True, should_stop=lambda: False)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(png)

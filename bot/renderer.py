@@ -53,9 +53,9 @@ class LocalRenderer:
                     engine = await self._loading
                     await asyncio.to_thread(engine.close)
 
-    def load(self) -> None:
-        """Begin to load the weights; returns at once."""
-        self._loading = asyncio.create_task(asyncio.to_thread(self._open), name="load weights")
+    def load(self, *, measure: bool = True) -> None:
+        """Begin to load the weights; returns at once. With `measure` a short first picture tells the pace."""
+        self._loading = asyncio.create_task(asyncio.to_thread(self._open, measure), name="load weights")
 
     async def loaded(self) -> None:
         """Returns when the weights are loaded. Raises BadWeights."""
@@ -68,7 +68,7 @@ class LocalRenderer:
         return Pace((lately.p50, lately.p90)) if lately else None
 
     async def measured(self, patience: float) -> None:
-        """Returns when the first picture was drawn, at the latest after `patience` seconds."""
+        """Returns when the weights are loaded and measured, at the latest after `patience` seconds."""
         if self._loading is not None:
             await asyncio.wait((self._loading,), timeout=patience)
 
@@ -99,7 +99,7 @@ class LocalRenderer:
             raise CannotDraw(str(error)) from error
         return drawing.png, drawing.notes
 
-    def _open(self) -> "Engine":
+    def _open(self, measure: bool) -> "Engine":
         try:
             # torch and diffusers take seconds to import, so the console is online before them.
             from pipeline.engine import open_engine
@@ -107,6 +107,10 @@ class LocalRenderer:
             raise BadSettings(f"RENDERER=local needs {error.name}, which is not installed here.") from error
 
         engine = open_engine(self._config)
-        first = self.card.first_recipe()
-        engine.draw(first).result()  # the first picture measures the pace that quotes are made of
+        if measure:
+            try:
+                engine.draw(self.card.first_recipe()).result()
+            except PipelineError:
+                engine.close()
+                raise
         return engine

@@ -9,7 +9,7 @@ class QueueFull(Refusal):
     """The bounded queue holds as many jobs as it may."""
 
     def __init__(self, capacity: int, wait: str) -> None:
-        super().__init__(f"The queue is full: {capacity} jobs are waiting or drawing. Nothing was queued; {wait}.")
+        super().__init__(f"The queue is full: {capacity} of {capacity} places are taken. Nothing was queued; {wait}.")
 
 
 class NotYours(Refusal):

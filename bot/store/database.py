@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, CursorResult, Result
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -14,6 +14,12 @@ from bot.settings import BadSettings
 from bot.store.schema import Base
 
 Sessions = async_sessionmaker[AsyncSession]
+
+
+def changed(result: Result[Any]) -> int:
+    """How many rows an UPDATE or DELETE changed; the typing of `execute` hides that it is a CursorResult."""
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _sqlite_pragmas(connection: Any, _: object) -> None:

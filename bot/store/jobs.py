@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
 from bot.domain.ports import NewItem
-from bot.store.database import Sessions
+from bot.store.database import Sessions, changed
 from bot.store.schema import ItemRow, JobRow, now
 from sweeps.parameters import CATALOGUE
 from sweeps.recipe import Recipe
@@ -129,9 +129,9 @@ class Jobs:
             .values(values)
         )
         async with self._sessions.begin() as session:
-            changed = (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
+            moved = changed(await session.execute(statement))
             row = await session.get(JobRow, job_id, populate_existing=True)
-            return _job(row) if changed and row else None
+            return _job(row) if moved and row else None
 
     async def set_card(self, job_id: int, card_id: int) -> None:
         """Remember the message that shows the job."""
@@ -154,7 +154,7 @@ class Jobs:
             .values(state=state.value, image=image, remark=remark, settled_at=now())
         )
         async with self._sessions.begin() as session:
-            return bool((await session.execute(statement)).rowcount)  # type: ignore[attr-defined]
+            return bool(changed(await session.execute(statement)))
 
     async def cancel_waiting(self, job_id: int) -> int:
         """Call off every item that has no outcome yet; how many."""
@@ -164,7 +164,7 @@ class Jobs:
             .values(state=ItemState.CANCELLED.value, settled_at=now())
         )
         async with self._sessions.begin() as session:
-            return (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
+            return changed(await session.execute(statement))
 
     async def into_batch(self, job_id: int, numbers: Sequence[int], batch: str) -> None:
         """These items' pictures go out together, under that nonce, also when another process tries again."""

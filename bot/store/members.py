@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.errors import NotFound, Refusal
-from bot.store.database import Sessions
+from bot.store.database import Sessions, changed
 from bot.store.schema import PresetRow, RecentRow, SettingRow, now
 from sweeps.parameters import CATALOGUE, Value
 
@@ -59,7 +59,7 @@ class MemberSettings:
         if name is not None:
             statement = statement.where(SettingRow.name == name)
         async with self._sessions.begin() as session:
-            return (await session.execute(statement)).rowcount  # type: ignore[attr-defined]
+            return changed(await session.execute(statement))
 
     async def recent(self, member_id: int, name: str, limit: int = 10) -> list[Value]:
         """The member's last values of a parameter, the newest first."""

@@ -1,7 +1,7 @@
 """The contact sheet: a job's pictures on its axes, as one PNG.
 
 Two axes span a grid; further axes each open a grid of their own below it; cells off the grid
-(an `include`, a random draw) follow as a gallery with their names.
+(an `include`, a random draw) follow as a gallery, each with what it was drawn with.
 """
 
 import io
@@ -13,6 +13,7 @@ from math import ceil, sqrt
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.domain.job import Item, ItemState, Job, Layout
+from bot.ui.words import count
 from sweeps.parameters import CATALOGUE
 
 PAPER, INK, FAINT, HOLLOW = (250, 248, 244), (38, 36, 34), (128, 122, 114), (235, 231, 223)
@@ -21,6 +22,8 @@ MARGIN = 40
 LARGEST_SIDE = 6000
 LARGEST_BYTES = 9 * 2**20
 THUMBNAIL = (48, 320)
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -138,106 +141,107 @@ def _thumbnail_width(blocks: Sequence[Block], native: int, aspect: float) -> int
     return max(least, min(most, max(native, 160), room_across, room_down))
 
 
+@dataclass
+class Canvas:
+    """Paper, pen and measures: thumbnails of `width` x `height` pixels, text lines of `line` pixels."""
+
+    paper: Image.Image
+    read: Callable[[str], bytes]
+    width: int
+    height: int
+    font: Font
+    small: Font
+    line: int
+
+    def __post_init__(self) -> None:
+        self.pen = ImageDraw.Draw(self.paper)
+
+    def block(self, block: Block, left: int, top: int) -> None:
+        """Draw a grid whose pictures begin at `left`; heading and row labels stand in the margin beside it."""
+        if block.heading:
+            room = self.paper.width - 2 * MARGIN
+            self.pen.text((MARGIN, top), _fit(self.font, block.heading, room), INK, self.font)
+            top += self.line
+        for column, label in enumerate(block.columns):
+            self._centred(_bare(label, self.width, self.font), left + column * (self.width + GAP), top, INK, self.font)
+        top += self.line if block.columns else 0
+        for row, label in enumerate(block.rows):
+            y = top + row * (self.height + GAP + _caption_height(block, self.line))
+            text = _fit(self.font, label, left - MARGIN - 12)
+            x = left - 12 - _width(self.font, text)
+            self.pen.text((x, y + (self.height - self.line) // 2), text, INK, self.font)
+            for column, item in enumerate(block.cells[row]):
+                if item is not None:
+                    self._cell(block, item, left + column * (self.width + GAP), y)
+
+    def _cell(self, block: Block, item: Item, x: int, y: int) -> None:
+        picture = self._picture(item)
+        if picture is not None:
+            self.paper.paste(picture, (x, y))
+        else:
+            self.pen.rectangle((x, y, x + self.width - 1, y + self.height - 1), HOLLOW)
+            word = "failed" if item.state is ItemState.FAILED else ""
+            self._centred(word, x, y + self.height // 2 - 8, FAINT, self.font)
+        if not block.columns:
+            self._centred(block.captions[item.number], x, y + self.height + 3, FAINT, self.small)
+
+    def _picture(self, item: Item) -> Image.Image | None:
+        """The item's thumbnail; None when it was not drawn, or somebody tidied the images folder."""
+        if not item.image:
+            return None
+        try:
+            with Image.open(io.BytesIO(self.read(item.image))) as picture:
+                return picture.convert("RGB").resize((self.width, self.height), Image.Resampling.LANCZOS)
+        except FileNotFoundError:
+            return None
+
+    def _centred(self, text: str, x: int, y: int, colour: tuple[int, int, int], font: Font) -> None:
+        """One line of text, cut to a thumbnail's width, in the middle over or under it."""
+        text = _fit(font, text, self.width)
+        self.pen.text((x + (self.width - _width(font, text)) // 2, y), text, colour, font)
+
+
 def _draw(job: Job, blocks: Sequence[Block], read: Callable[[str], bytes], width: int, height: int) -> Image.Image:
     size = max(12, min(20, width // 9))
-    font, bold = ImageFont.load_default(size), ImageFont.load_default(size + 8)
-    line = size + 8
+    font, bold, line = ImageFont.load_default(size), ImageFont.load_default(size + 8), size + 8
+    small = ImageFont.load_default(max(11, line // 2))
     side = max((_width(font, label) for block in blocks for label in block.rows if label), default=0)
     side = min(side + 16, 420) if side else 0
     across = max(len(block.cells[0]) for block in blocks)
-    header = MARGIN + 2 * line + 16
-    tall = [
-        (line if b.heading else 0) + (line if b.columns else 0) + len(b.cells) * (height + GAP + _caption(b, line))
+    heights = [
+        line * (bool(b.heading) + bool(b.columns)) + len(b.cells) * (height + GAP + _caption_height(b, line))
         for b in blocks
     ]
+    header = MARGIN + 2 * line + 16
     total_width = max(2 * MARGIN + side + across * (width + GAP) - GAP, 480)
-    sheet = Image.new("RGB", (total_width, header + sum(tall) + MARGIN + (len(blocks) - 1) * line), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    title = _fit(bold, f"{job.name} · {job.title}", total_width - 2 * MARGIN)
-    pen.text((MARGIN, MARGIN - 8), title, INK, bold)
+    total_height = header + sum(heights) + (len(blocks) - 1) * line + MARGIN
+    canvas = Canvas(Image.new("RGB", (total_width, total_height), PAPER), read, width, height, font, small, line)
+    room = total_width - 2 * MARGIN
+    canvas.pen.text((MARGIN, MARGIN - 8), _fit(bold, f"{job.name} · {job.title}", room), INK, bold)
     drawn = sum(1 for block in blocks for row in block.cells for item in row if item and item.image)
-    below = f"{drawn} images · {job.owner.name} · {job.created_at:%Y-%m-%d %H:%M} UTC"
-    pen.text((MARGIN, MARGIN + line), _fit(font, below, total_width - 2 * MARGIN), FAINT, font)
+    below = f"{count(drawn, 'image')} · {job.owner.name} · {job.created_at:%Y-%m-%d %H:%M} UTC"
+    canvas.pen.text((MARGIN, MARGIN + line), _fit(font, below, room), FAINT, font)
     top = header
-    for block, block_height in zip(blocks, tall, strict=True):
-        _draw_block(sheet, pen, font, block, read, (MARGIN + side, top), (width, height), line)
+    for block, block_height in zip(blocks, heights, strict=True):
+        canvas.block(block, MARGIN + side, top)
         top += block_height + line
-    return sheet
+    return canvas.paper
 
 
-def _draw_block(
-    sheet: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    block: Block,
-    read: Callable[[str], bytes],
-    corner: tuple[int, int],
-    thumbnail: tuple[int, int],
-    line: int,
-) -> None:
-    left, top = corner
-    width, height = thumbnail
-    if block.heading:
-        pen.text((MARGIN, top), _fit(font, block.heading, sheet.width - 2 * MARGIN), INK, font)
-        top += line
-    for column, label in enumerate(block.columns):
-        text = _fit(font, _bare(label, width, font), width)
-        x = left + column * (width + GAP) + (width - _width(font, text)) // 2
-        pen.text((x, top), text, INK, font)
-    top += line if block.columns else 0
-    for row, label in enumerate(block.rows):
-        y = top + row * (height + GAP + _caption(block, line))
-        text = _fit(font, label, left - MARGIN - 12)
-        if text:
-            pen.text((left - 12 - _width(font, text), y + (height - line) // 2), text, INK, font)
-        for column, item in enumerate(block.cells[row]):
-            if item is None:
-                continue
-            x = left + column * (width + GAP)
-            _place(sheet, pen, font, item, read, (x, y), thumbnail)
-            if not block.columns:
-                small = ImageFont.load_default(max(11, line // 2))
-                caption = _fit(small, block.captions[item.number], width)
-                pen.text((x + (width - _width(small, caption)) // 2, y + height + 3), caption, FAINT, small)
-
-
-def _place(
-    sheet: Image.Image,
-    pen: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    item: Item,
-    read: Callable[[str], bytes],
-    corner: tuple[int, int],
-    thumbnail: tuple[int, int],
-) -> None:
-    x, y = corner
-    width, height = thumbnail
-    if item.image:
-        try:
-            with Image.open(io.BytesIO(read(item.image))) as picture:
-                sheet.paste(picture.convert("RGB").resize(thumbnail, Image.Resampling.LANCZOS), corner)
-            return
-        except FileNotFoundError:
-            pass  # somebody tidied the images folder; its place stays hollow
-    pen.rectangle((x, y, x + width - 1, y + height - 1), HOLLOW)
-    word = "failed" if item.state is ItemState.FAILED else ""
-    pen.text((x + (width - _width(font, word)) // 2, y + height // 2 - 8), word, FAINT, font)
-
-
-def _caption(block: Block, line: int) -> int:
+def _caption_height(block: Block, line: int) -> int:
     return 0 if block.columns else line
 
 
-def _bare(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _bare(label: str, width: int, font: Font) -> str:
     """A column's label without its axis's name where both do not fit over a picture."""
     return label if _width(font, label) <= width else label.split(" ", 1)[-1]
 
 
-def _width(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, text: str) -> int:
+def _width(font: Font, text: str) -> int:
     return round(font.getlength(text))
 
 
-def _fit(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, text: str, width: int) -> str:
+def _fit(font: Font, text: str, width: int) -> str:
     """The text in one line, cut with an ellipsis to `width` pixels."""
     text = " ".join(text.split())
     if _width(font, text) <= width:

@@ -54,7 +54,7 @@ async def test_a_full_queue_refuses_until_a_job_has_ended(jobs: Jobs) -> None:
     queue = JobQueue(2)
     first = await admitted(queue, jobs, MINA, 1)
     await admitted(queue, jobs, MINA, 1)
-    with pytest.raises(QueueFull, match="The queue is full: 2 jobs"), queue.place():
+    with pytest.raises(QueueFull, match="The queue is full: 2 of 2 places are taken"), queue.place():
         raise AssertionError("a place was given although there is none")
     queue.remove(first.id)
     with queue.place():

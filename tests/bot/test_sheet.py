@@ -110,3 +110,10 @@ def test_a_sheet_of_any_size_stays_within_discords_limits(cells: int) -> None:
     assert png is not None
     assert len(png) <= sheet_module.LARGEST_BYTES
     assert max(Image.open(io.BytesIO(png)).size) <= sheet_module.LARGEST_SIDE
+
+
+def test_a_cancelled_sweeps_empty_rows_are_left_out() -> None:
+    halfway = [*FOUR[:2], *(item(n, None, FOUR[n - 1].at, ItemState.CANCELLED) for n in (3, 4))]
+    whole, half = opened(contact_sheet(job(GRID), FOUR, read)), opened(contact_sheet(job(GRID), halfway, read))
+    assert half.width == whole.width
+    assert whole.height - half.height == 160 + sheet_module.GAP

@@ -37,11 +37,14 @@ class Plan:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """Indices of the recipes as they are drawn: equal bases side by side, each group where its first one stood."""
-        groups: dict[str, list[int]] = {}
+        """Indices of the recipes as they are drawn, each group where its first one stood.
+
+        Equal bases stand side by side, and so do those that share their first steps.
+        """
+        forks: dict[str, dict[str, list[int]]] = {}
         for index, recipe in enumerate(self.recipes):
-            groups.setdefault(recipe.base_key(), []).append(index)
-        return tuple(index for group in groups.values() for index in group)
+            forks.setdefault(recipe.prefix_key(), {}).setdefault(recipe.base_key(), []).append(index)
+        return tuple(index for bases in forks.values() for same in bases.values() for index in same)
 
     @property
     def cells(self) -> int:
@@ -58,7 +61,8 @@ class Plan:
 
     @property
     def unique_bases(self) -> int:
-        return len(self._bases)
+        """Base pictures to be drawn; a photo that somebody brought is none."""
+        return len(self._base_evaluations)
 
     @property
     def unique_faces(self) -> int:
@@ -71,8 +75,7 @@ class Plan:
     @property
     def evaluations(self) -> int:
         """UNet evaluations, a sample each: a step with guidance takes two."""
-        bases = sum(recipe.base_evaluations for recipe in self._bases.values())
-        return bases + sum(recipe.detail_evaluations for recipe in self._details.values())
+        return sum(self._base_evaluations.values()) + sum(recipe.detail_evaluations for recipe in self._details.values())
 
     @property
     def naive_evaluations(self) -> int:
@@ -84,7 +87,8 @@ class Plan:
         passes = f" + {_times(self.unique_details, 'face pass', 'face passes')}" if self.unique_details else ""
         bases = _times(self.unique_bases, "base", "bases")
         twins = f", {self.duplicates:,} equal to another" if self.duplicates else ""
-        return f"{_times(self.cells, 'cell', 'cells')} = {bases}{passes}{twins}"
+        work = f"{bases}{passes}" if self.unique_bases or not passes else passes.removeprefix(" + ")
+        return f"{_times(self.cells, 'cell', 'cells')} = {work}{twins}"
 
     def tokens(self, prices: Prices) -> int:
         """What the plan costs: each base and each face pass once."""
@@ -92,9 +96,9 @@ class Plan:
 
     def seconds(self, pace: Pace) -> tuple[float, float]:
         """How long drawing takes one after the other: (p50, p90), in seconds."""
-        work = sum(r.base_evaluations * r.width * r.height for r in self._bases.values())
+        work = sum(evaluations * r.width * r.height for r, evaluations in self._base_evaluations.items())
         work += sum(r.detail_evaluations * r.detail_size**2 for r in self._details.values())
-        stages = self.unique_bases + self.unique_details
+        stages = len(self._base_evaluations) + self.unique_details
         half, most = (
             step * work / 2**20 + rest * stages for step, rest in zip(pace.evaluation, pace.stage, strict=True)
         )
@@ -103,6 +107,22 @@ class Plan:
     @cached_property
     def _bases(self) -> dict[str, Recipe]:
         return {recipe.base_key(): recipe for recipe in self.recipes}
+
+    @cached_property
+    def _base_evaluations(self) -> dict[Recipe, int]:
+        """What each base picture takes. Of those that share their first, text-only steps one walks them for all."""
+        forks: dict[str, list[Recipe]] = {}
+        for recipe in self._bases.values():
+            if not recipe.photo:
+                forks.setdefault(recipe.prefix_key(), []).append(recipe)
+        found: dict[Recipe, int] = {}
+        for recipes in forks.values():
+            walked = 0
+            for recipe in sorted(recipes, key=lambda recipe: recipe.text_steps):
+                shared = min(walked, recipe.text_steps)
+                found[recipe] = recipe.base_evaluations * (recipe.steps - shared) // recipe.steps
+                walked = max(walked, recipe.text_steps)
+        return found
 
     @cached_property
     def _details(self) -> dict[str, Recipe]:

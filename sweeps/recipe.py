@@ -7,9 +7,9 @@ The photos of a person are not part of a recipe; who caches by these keys adds a
 import hashlib
 import json
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Self
 
@@ -19,11 +19,17 @@ from sweeps.words import either, quote, unknown
 
 KEPT_IN_PRODUCTION = ("prompt", "seed", "face_folder")
 NOTHING: Mapping[str, Value] = MappingProxyType({})
+TRIGGER = re.compile(r"(?<!\w)img(?!\w)", re.IGNORECASE)
+"""The word that marks whose face is meant: it stands behind a class word, "a portrait of a woman img"."""
+PHOTO = "photo"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One field for each parameter of the catalogue; complete, checked and hashable."""
+    """One field for each parameter of the catalogue; complete, checked and hashable.
+
+    `photo` is the SHA-256 of a picture that somebody brought: its faces are drawn again, and there is no base stage.
+    """
 
     prompt: str
     negative_prompt: str
@@ -45,39 +51,54 @@ class Recipe:
     denoise: float
     crop_factor: float
     production_mode: bool
+    photo: str = ""
 
     def as_dict(self) -> dict[str, Value]:
         """The recipe as one flat mapping in the catalogue's order, as it stands in JSON and in PNGs."""
-        return {name: getattr(self, name) for name in CATALOGUE}
+        photo: dict[str, Value] = {PHOTO: self.photo} if self.photo else {}
+        return {name: getattr(self, name) for name in CATALOGUE} | photo
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, object]) -> Self:
         """The reverse of `as_dict`; raises SweepError with every wrong, unknown or missing field."""
         problems = Problems()
-        values = checked(mapping, problems)
+        photo = mapping.get(PHOTO, "")
+        if not isinstance(photo, str) or not re.fullmatch(r"([0-9a-f]{64})?", photo):
+            problems.add(PHOTO, f"expected a picture's SHA-256, got {quote(photo)}")
+        values = checked({name: value for name, value in mapping.items() if name != PHOTO}, problems)
         for name, parameter in CATALOGUE.items():
             if name not in mapping or values.get(name, parameter.default) is None:
                 problems.add(name, f"expected {parameter.expected()}, got nothing")
         problems.raise_if_any()
-        recipe = cls(**values)  # type: ignore[arg-type]
+        recipe = cls(**values, photo=str(photo))  # type: ignore[arg-type]
         problems.extend(recipe._contradictions())
         problems.raise_if_any()
         return recipe
 
     @property
+    def people(self) -> tuple[str, ...]:
+        """The people in `face_folder`, in the order in which they are given faces."""
+        return tuple(self.face_folder.split(", ")) if self.face_folder else ()
+
+    @property
     def identity_in_base(self) -> bool:
-        """Whether a person enters the base stage: steps 0..k use the text alone (k = start_merge_step)."""
-        return bool(self.face_folder) and self.start_merge_step < self.steps - 1
+        """Whether a person enters the base stage: one person alone, and from a step on that the base still has."""
+        return len(self.people) == 1 and not self.photo and self.start_merge_step < self.steps - 1
+
+    @property
+    def text_steps(self) -> int:
+        """How many base steps use the text alone: steps 0..k, k = start_merge_step, or all of them."""
+        return self.start_merge_step + 1 if self.identity_in_base else self.steps
 
     @property
     def detail_run(self) -> int:
-        """How many of `detail_steps` the face pass runs: int(steps · denoise) in decimals; 0 without."""
-        return int(self.detail_steps * Decimal(str(self.denoise))) if self.detail else 0
+        """How many of `detail_steps` a face pass runs: int(steps · denoise), as diffusers counts; 0 without."""
+        return int(self.detail_steps * self.denoise) if self.detail else 0
 
     @property
     def base_evaluations(self) -> int:
-        """UNet evaluations of the base stage; guidance 1 has no negative half."""
-        return self.steps * (2 if self.guidance_scale > 1 else 1)
+        """UNet evaluations of the base stage; guidance 1 has no negative half, a photo no base stage."""
+        return 0 if self.photo else self.steps * (2 if self.guidance_scale > 1 else 1)
 
     @property
     def detail_evaluations(self) -> int:
@@ -89,13 +110,22 @@ class Recipe:
         negative = self.guidance_scale > 1 or (self.detail and self.detail_guidance > 1)
         return _key("encode", self.prompt, self.negative_prompt if negative else None)
 
+    def prefix_key(self) -> str:
+        """Key of the base steps that use the text alone. Bases that share it fork where identity enters."""
+        if self.photo:
+            return _key(PHOTO, self.photo)
+        # Without a trigger the people's class word is put in front, so who they are decides the text too.
+        named = () if has_trigger(self.prompt) else self.people
+        return _key(
+            "base", without_trigger(self.prompt), self.negative_prompt if self.guidance_scale > 1 else None, self.seed,
+            self.width, self.height, self.steps, self.guidance_scale, self.sampler, self.schedule, *named,
+        )  # fmt: skip
+
     def base_key(self) -> str:
         """Key of the base picture: no negative prompt at guidance 1, no identity where none enters."""
-        identity = (*self._person(), self.start_merge_step) if self.identity_in_base else ()
-        return _key(
-            "base", self.prompt, self.negative_prompt if self.guidance_scale > 1 else None, self.seed,
-            self.width, self.height, self.steps, self.guidance_scale, self.sampler, self.schedule, *identity,
-        )  # fmt: skip
+        if not self.identity_in_base:
+            return self.prefix_key()
+        return _key("identity", self.prefix_key(), self.prompt, *self._person(), self.start_merge_step)
 
     def faces_key(self) -> str | None:
         """Key of finding the faces in the base picture; None when detail is off."""
@@ -106,9 +136,10 @@ class Recipe:
         if not self.detail:
             return None
         return _key(
-            "detail", self.base_key(), self.negative_prompt if self.detail_guidance > 1 else None,
-            self.detail_steps, self.detail_guidance, self.detail_size, self.denoise, self.crop_factor,
-            *(self._person() if self.face_folder else ()),
+            "detail", self.base_key(), self.prompt if self.people else without_trigger(self.prompt),
+            self.negative_prompt if self.detail_guidance > 1 else None, self.seed, self.sampler, self.schedule,
+            self.detail_steps, self.detail_run, self.detail_guidance, self.detail_size, self.crop_factor,
+            *(self._person() if self.people else ()),
         )  # fmt: skip
 
     def key(self) -> str:
@@ -129,6 +160,16 @@ class Recipe:
                 f"{self.denoise:g} of {self.detail_steps} detail_steps leaves no step to draw; raise one of them",
             )
         return problems
+
+
+def has_trigger(prompt: str) -> bool:
+    """Whether the trigger word stands in the prompt, on its own and in any case."""
+    return TRIGGER.search(prompt) is not None
+
+
+def without_trigger(prompt: str) -> str:
+    """The prompt as the text encoders read it alone: a space in the place of each trigger word."""
+    return TRIGGER.sub(" ", prompt)
 
 
 def no_such_pair(sampler: str, schedule: str) -> str:
@@ -194,4 +235,4 @@ def _key(stage: str, *inputs: Value) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-assert tuple(CATALOGUE) == tuple(field.name for field in fields(Recipe)), "the catalogue and the recipe differ"
+assert (*CATALOGUE, PHOTO) == tuple(field.name for field in fields(Recipe)), "the catalogue and the recipe differ"

@@ -1,5 +1,6 @@
 """A plan counts what must be drawn once, and quotes it."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sweeps.expand import expand
 from sweeps.parse import parse
 from sweeps.plan import Pace, Plan, Prices, plan
+from sweeps.recipe import resolve
 
 AXES = {
     "guidance_scale": "[4, 6, 8]",
@@ -68,3 +70,22 @@ def test_an_empty_plan_costs_nothing() -> None:
     empty = plan([])
     assert empty.summary() == "0 cells = 0 bases"
     assert (empty.tokens(Prices()), empty.seconds(Pace((1, 1))), empty.order) == (0, (0, 0), ())
+
+
+def test_bases_that_differ_from_a_step_on_are_counted_once_up_to_there() -> None:
+    """20 text steps for the one that nobody enters; the others fork after 6 and 11 of them, 14 + 9 steps each weight."""
+    text = "base: {face_folder: mina, prompt: a man img, detail: false}\nparameters: {%s, %s}"
+    merge, weight = "start_merge_step: [10, 150, 5]", "weight: [0.5, 1]"
+    for axes in ((merge, weight), (weight, merge)):
+        found = planned(text % axes)
+        assert (found.cells, found.unique_bases, found.duplicates) == (6, 5, 1)
+        assert found.evaluations == 2 * (20 + 2 * (14 + 9))
+        assert found.naive_evaluations == 2 * 6 * 20
+
+
+def test_a_photo_costs_its_face_pass_alone() -> None:
+    recipe = replace(resolve({"prompt": "a man", "detail_size": 512}, seed=1), photo="5" * 64)
+    found = plan([recipe])
+    assert found.summary() == "1 cell = 1 face pass"
+    assert (found.evaluations, found.unique_bases) == (20, 0)
+    assert found.seconds(Pace((1.0, 2.0), (0.5, 0.5))) == pytest.approx((5.5, 10.5))

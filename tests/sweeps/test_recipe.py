@@ -6,11 +6,13 @@ import pytest
 
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Value
-from sweeps.recipe import Recipe, resolve
+from sweeps.recipe import Recipe, has_trigger, resolve, without_trigger
 
 PLAIN = resolve({"prompt": "a hat", "negative_prompt": "blurry", "seed": 7})
 PERSON = replace(PLAIN, face_folder="mina")
-IN_BASE = replace(PERSON, start_merge_step=5)
+NAMED = replace(PERSON, prompt="a woman img with a hat")
+IN_BASE = replace(NAMED, start_merge_step=5)
+BROUGHT = replace(PERSON, photo="5" * 64)
 
 OTHER: dict[str, Value] = {
     "prompt": "a coat", "negative_prompt": "red", "seed": 8, "width": 512, "height": 512, "steps": 21,
@@ -35,16 +37,20 @@ def deciding(recipe: Recipe, key: str) -> set[str]:
         (PLAIN, "encode_key", {"prompt", "negative_prompt"}),
         (replace(PLAIN, guidance_scale=1.0), "encode_key", {"prompt", "negative_prompt"}),  # the face pass reads it
         (replace(PLAIN, guidance_scale=1.0, detail=False), "encode_key", {"prompt", "guidance_scale"}),
-        (PLAIN, "base_key", BASE),
-        (PERSON, "base_key", BASE | {"start_merge_step"}),  # set lower, it lets identity into the base
+        (PLAIN, "base_key", BASE | {"face_folder"}),  # without a trigger the person's class word is put in front
+        (PERSON, "base_key", BASE | {"face_folder", "start_merge_step"}),  # set lower, it lets identity into the base
+        (NAMED, "base_key", BASE | {"start_merge_step"}),
         (IN_BASE, "base_key", BASE | IDENTITY | {"start_merge_step"}),
-        (replace(PLAIN, guidance_scale=1.0), "base_key", BASE - {"negative_prompt"}),
-        (PLAIN, "faces_key", BASE),
+        (IN_BASE, "prefix_key", BASE),
+        (BROUGHT, "base_key", set()),
+        (replace(NAMED, guidance_scale=1.0), "base_key", (BASE - {"negative_prompt"}) | {"start_merge_step"}),
+        (NAMED, "faces_key", BASE | {"start_merge_step"}),
         (PLAIN, "detail_key", BASE | DETAIL | {"face_folder"}),
         (PERSON, "detail_key", BASE | DETAIL | IDENTITY | {"start_merge_step"}),
         (replace(IN_BASE, guidance_scale=1.0), "detail_key", BASE | DETAIL | IDENTITY | {"start_merge_step"}),
         (replace(IN_BASE, guidance_scale=1.0, detail_guidance=1.0), "detail_key",
          (BASE | DETAIL | IDENTITY | {"start_merge_step"}) - {"negative_prompt"}),
+        (BROUGHT, "detail_key", {"prompt", "negative_prompt", "seed", "sampler", "schedule"} | DETAIL | IDENTITY),
     ],
 )  # fmt: skip
 def test_a_key_is_made_of_exactly_what_decides_its_stage(recipe: Recipe, key: str, fields: set[str]) -> None:
@@ -53,9 +59,10 @@ def test_a_key_is_made_of_exactly_what_decides_its_stage(recipe: Recipe, key: st
 
 @pytest.mark.parametrize(("step", "enters"), [(0, True), (18, True), (19, False), (20, False), (150, False)])
 def test_identity_enters_the_base_only_after_a_step_that_is_not_the_last(step: int, enters: bool) -> None:
-    recipe = replace(PERSON, steps=20, start_merge_step=step)
+    recipe = replace(NAMED, steps=20, start_merge_step=step)
     assert recipe.identity_in_base is enters
-    assert (recipe.base_key() != PLAIN.base_key()) is enters
+    assert recipe.text_steps == (step + 1 if enters else 20)
+    assert (recipe.base_key() != replace(recipe, face_folder="").base_key()) is enters
 
 
 def test_without_detail_the_base_picture_is_the_picture() -> None:
@@ -74,7 +81,7 @@ def test_stages_never_share_a_key() -> None:
 def test_keys_stay_the_same_from_one_run_to_the_next() -> None:
     """Caches on disk and pictures already drawn are found by these; changing them must be meant."""
     assert PLAIN.base_key() == "6fb467779be0f520a6b309109825bcf1"
-    assert PERSON.detail_key() == "b429d044de5b3f3c842e6bcc56cb1c66"
+    assert PERSON.detail_key() == "16bdb2015913eebc0f61311233c1cfdd"
 
 
 def test_a_recipe_survives_json() -> None:
@@ -143,7 +150,41 @@ def test_all_wrong_settings_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "denoise", "run"), [(20, 0.35, 7), (20, 0.5, 10), (100, 0.29, 29), (10, 0.7, 7), (20, 0.57, 11)]
+    ("steps", "denoise", "run"), [(20, 0.35, 7), (20, 0.5, 10), (100, 0.29, 28), (10, 0.7, 7), (20, 0.57, 11)]
 )
-def test_the_face_pass_counts_its_steps_in_decimals(steps: int, denoise: float, run: int) -> None:
+def test_the_face_pass_counts_its_steps_as_diffusers_does(steps: int, denoise: float, run: int) -> None:
     assert replace(PLAIN, detail_steps=steps, denoise=denoise).detail_run == run
+
+
+def test_several_people_and_photos_let_nobody_into_the_base() -> None:
+    assert replace(IN_BASE, face_folder="mina, theo").people == ("mina", "theo")
+    assert not replace(IN_BASE, face_folder="mina, theo").identity_in_base
+    assert not replace(IN_BASE, photo="5" * 64).identity_in_base
+
+
+def test_two_strengths_that_come_to_the_same_steps_are_one_face_pass() -> None:
+    one, same, more = (replace(PERSON, detail_steps=20, denoise=denoise).detail_key() for denoise in (0.5, 0.52, 0.55))
+    assert one == same != more
+
+
+@pytest.mark.parametrize(
+    ("prompt", "plain"),
+    [
+        ("a photo of a man img, portrait", "a photo of a man  , portrait"),
+        ("woman IMG", "woman  "),
+        ("img", " "),
+        ("imgur and jimg", None),
+        ("an img_1", None),
+        ("man img img", "man    "),
+    ],
+)
+def test_the_trigger_is_a_word_of_its_own_in_any_case(prompt: str, plain: str | None) -> None:
+    assert has_trigger(prompt) is (plain is not None)
+    assert without_trigger(prompt) == (prompt if plain is None else plain)
+
+
+def test_a_recipe_on_a_photo_survives_json_and_draws_no_base() -> None:
+    assert Recipe.from_dict(BROUGHT.as_dict()) == BROUGHT
+    assert BROUGHT.base_evaluations == 0
+    with pytest.raises(SweepError, match=r'^photo: expected a picture\'s SHA-256, got "\.\./secret"$'):
+        Recipe.from_dict({**PLAIN.as_dict(), "photo": "../secret"})

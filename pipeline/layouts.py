@@ -11,12 +11,10 @@ from typing import Any
 
 import torch
 from diffusers.loaders import single_file_utils as original
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from pipeline.errors import BadWeights
-
-Tensors = dict[str, torch.Tensor]
+from pipeline.tensors import Tensors, read_tensors
 
 
 @dataclass(frozen=True)
@@ -104,22 +102,6 @@ def weight_files(folder: Path) -> Iterable[Path]:
             if index.is_file():
                 return [folder / shard for shard in sorted(set(read_json(index)["weight_map"].values()))]
     raise BadWeights(f"{folder} holds no safetensors weights; put the family's files there again.")
-
-
-def read_tensors(
-    path: Path,
-    device: torch.device,
-    dtype: torch.dtype,
-    wanted: Callable[[str], bool] = lambda key: True,
-) -> Tensors:
-    """The wanted tensors of a safetensors file, cast to `dtype`; BadWeights when it is missing or damaged."""
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            return {key: file.get_tensor(key).to(dtype) for key in file.keys() if wanted(key)}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise BadWeights(f"{path} is missing; put the family's files there again.") from error
-    except (SafetensorError, OSError) as error:
-        raise BadWeights(f"{path} is cut short or damaged ({error}); download it again.") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

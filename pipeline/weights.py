@@ -5,7 +5,7 @@ more than the weights themselves. Nothing is ever fetched.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from pipeline.config import Config
 from pipeline.errors import BadWeights
 from pipeline.families import Card, family
+from pipeline.identity import photomaker
+from pipeline.identity.photomaker import PhotoMaker
 from pipeline.layouts import Folder, SingleFile, read_json
+from pipeline.tensors import fill
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Modules:
     unet: Any  # UNet2DConditionModel and AutoencoderKL, whose attributes diffusers does not declare
     vae: Any
     scheduler: Mapping[str, Any]
+    photomaker: PhotoMaker | None = None
+    """Whose LoRA then stands in the UNet; None where the operator has no PhotoMaker."""
 
     @property
     def latent_scale(self) -> int:
@@ -43,11 +48,18 @@ class Modules:
 
 
 def load(config: Config) -> Modules:
-    """The modules of the configured family. BadWeights, a sentence, for anything missing or damaged."""
+    """The modules of the configured family, with its PhotoMaker where there is one.
+
+    BadWeights, a sentence, for anything missing or damaged.
+    """
     device = choose_device(config.device)
     dtype = choose_dtype(config.dtype, device)
     chosen = family(config)
-    return load_layout(chosen.prepare(config), chosen.CARD, device, dtype)
+    modules = load_layout(chosen.prepare(config), chosen.CARD, device, dtype)
+    if (path := chosen.photomaker(config)) is None:
+        return modules
+    # Once, and not for each recipe: a batch of the UNet mixes pictures with a person and without.
+    return replace(modules, photomaker=photomaker.load(path, modules.unet, device, dtype))
 
 
 def load_layout(layout: Folder | SingleFile, card: Card, device: torch.device, dtype: torch.dtype) -> Modules:
@@ -76,30 +88,6 @@ def load_layout(layout: Folder | SingleFile, card: Card, device: torch.device, d
         vae=filled("vae", vae, torch.float32 if vae.config.force_upcast else dtype),
         scheduler=read_json(configs / "scheduler" / "scheduler_config.json"),
     )
-
-
-def fill(module: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Assign the tensors to the empty module; BadWeights unless each is there, known and of the right shape."""
-    expected = module.state_dict()
-    # transformers 5 dropped the prefix `text_model.` from CLIPTextModel; files of any version carry either form.
-    prefixed = any(key.startswith("text_model.") for key in expected)
-    tensors = {
-        key if prefixed else key.removeprefix("text_model."): tensor
-        for key, tensor in tensors.items()
-        if not key.endswith("position_ids")
-    }
-    shared = expected.keys() & tensors.keys()
-    for fault, keys in (
-        ("lacks", expected.keys() - shared),
-        ("holds unknown", tensors.keys() - shared),
-        ("holds wrongly shaped", {key for key in shared if expected[key].shape != tensors[key].shape}),
-    ):
-        if keys:
-            raise BadWeights(
-                f"{path} {fault} tensors ({len(keys)}; the first is {min(keys)}): "
-                "these are not the weights that the config describes; download the family again."
-            )
-    module.load_state_dict(tensors, assign=True)
 
 
 def text_config(folder: Path) -> CLIPTextConfig:

@@ -10,7 +10,8 @@ from pipeline.families.card import Card
 __all__ = ["FAMILIES", "Card", "card", "family"]
 
 FAMILIES: dict[str, ModuleType] = {"tiny": tiny, "sdxl": sdxl}
-"""Each family is a module with `CARD` and `prepare(config)`, which returns the path of its weights."""
+"""Each family is a module with `CARD`, `prepare(config)`, which returns the layout of its weights, and
+`photomaker(config)`, which returns the path of its PhotoMaker or None."""
 
 
 def family(config: Config) -> ModuleType:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from pipeline.errors import BadRecipe
 from sweeps.parameters import Value
 from sweeps.recipe import Recipe, resolve
 
@@ -20,13 +19,6 @@ class Card:
     defaults: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
     notes: str = ""
 
-    def check(self, recipe: Recipe) -> None:
-        """Refuse, without loading anything, what this version cannot draw: BadRecipe, a sentence."""
-        if recipe.detail:
-            raise BadRecipe("This version draws the base stage only: set detail to false.")
-        if recipe.face_folder:
-            raise BadRecipe("This version draws the base stage only and cannot use photos: leave face_folder empty.")
-
     def first_recipe(self) -> Recipe:
         """A short picture of the family's native size, drawn at start to measure how fast this machine is."""
-        return resolve({"prompt": "a first picture", "steps": 8}, defaults=self.defaults, seed=0)
+        return resolve({"prompt": "a first picture", "steps": 8, "detail": False}, defaults=self.defaults, seed=0)

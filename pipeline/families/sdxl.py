@@ -8,6 +8,7 @@ from pipeline import lock
 from pipeline.config import Config
 from pipeline.errors import BadWeights
 from pipeline.families.card import Card
+from pipeline.families.photomaker import choose
 
 if TYPE_CHECKING:
     from pipeline.layouts import Folder, SingleFile
@@ -20,8 +21,8 @@ CARD = Card(
     title="Stable Diffusion XL",
     native_width=1024,
     native_height=1024,
-    defaults=MappingProxyType({"width": 1024, "height": 1024, "detail": False}),
-    notes="Base stage only in this version.",
+    defaults=MappingProxyType({"width": 1024, "height": 1024}),
+    notes="A person's face needs PhotoMaker in MODEL_DIR, and its V2 a face-model pack too.",
 )
 
 
@@ -40,3 +41,8 @@ def prepare(config: Config, configs: Path = CONFIGS) -> "Folder | SingleFile":
         f"There are no SDXL weights: neither the folder {folder} nor the file {single} exists. "
         "Put one of them there, or set MODEL_FAMILY=tiny."
     )
+
+
+def photomaker(config: Config) -> Path | None:
+    """`MODEL_DIR/photomaker-v2.bin`, or what else lies there of PhotoMaker; None without."""
+    return choose(config, config.model_dir)

@@ -5,6 +5,7 @@ The family is written into the cache folder in diffusers' own layout, once, and 
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -15,27 +16,36 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
 from pipeline.families.card import Card
+from pipeline.families.photomaker import choose
 
 if TYPE_CHECKING:
     from pipeline.layouts import Folder
 
-VERSION = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-"""Keys the cache folder: whatever changes in this file is written anew."""
+IDENTITY = Path(__file__).parents[1] / "identity"
+SOURCES = (Path(__file__), *(IDENTITY / f"{name}.py" for name in ("encoder", "fuse", "perceiver")))
+VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]
+"""Keys the cache folder: whatever changes in these files is written anew."""
 
 CARD = Card(
     name="tiny",
     title="Tiny (random weights, abstract pictures)",
     native_width=128,
     native_height=128,
-    defaults=MappingProxyType({"width": 128, "height": 128, "detail": False}),
+    defaults=MappingProxyType({"width": 128, "height": 128, "detail": False, "detail_size": 256}),
     notes="Random weights: it shows how everything works, not what a prompt means.",
 )
 
 SEED = 33
 """Chosen by eye among many: it paints in oranges, greens, violets and teals."""
 
-GAINS = {"decoder.conv_out": 0.55, "add_embedding": 1.5}
-"""Where unit gain is not right: less contrast in the pixels, more say for the prompt."""
+GAINS = {
+    "decoder.conv_out": 0.55,
+    "add_embedding": 1.5,
+    "vision_model.encoder": 2.0,
+    "visual_projection": 3.0,
+    "fuse_module.mlp1.fc2": 3.0,
+}
+"""Where unit gain is not right: less contrast in the pixels, more say for the prompt and for what a photo shows."""
 
 WORDS = """
 a an the of in on at by with and or to from for under over near very no not one two three
@@ -83,6 +93,18 @@ VAE = {
     "scaling_factor": 0.13025,
     "force_upcast": True,
 }
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+    "image_size": 28,
+    "patch_size": 7,
+    "projection_dim": TEXT_WIDTHS[0],
+}
+PERCEIVER = {"depth": 2, "dim_head": 16, "heads": 4}
+LORA_RANK, LORA_GAIN = 4, 0.02
+"""The LoRA changes each attention weight by this part of its size: enough to be seen in numbers, not in pictures."""
 SCHEDULER = {
     "_class_name": "EulerDiscreteScheduler",
     "beta_start": 0.00085,
@@ -117,6 +139,11 @@ def prepare(config: Config) -> "Folder":
     return Folder(folder)
 
 
+def photomaker(config: Config) -> Path | None:
+    """The written PhotoMaker: V2 where a face-model pack makes the embeddings that it reads, else V1."""
+    return choose(config, prepare(config).path)
+
+
 def write(folder: Path) -> None:
     """Write the whole family into an empty folder."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -147,6 +174,7 @@ def write(folder: Path) -> None:
     for name, network in networks:
         randomise(network)
         network.save_pretrained(folder / name)
+    write_photomakers(folder, networks[0][1])
     for name, pad in (("tokenizer", "<|endoftext|>"), ("tokenizer_2", "!")):
         write_tokenizer(folder / name, vocabulary, merges, pad)
     write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)
@@ -172,6 +200,33 @@ def write(folder: Path) -> None:
     )
 
 
+def write_photomakers(folder: Path, unet: Any) -> None:
+    """Write V1 and V2 for this UNet, with one and the same LoRA, so that it paints alike with either."""
+    import torch
+    from safetensors.torch import save_file
+
+    from pipeline.identity.encoder import IDEncoder, Shape
+
+    random, lora = torch.Generator().manual_seed(SEED), {}
+    for name, weight in unet.named_parameters():
+        if found := re.fullmatch(r"(.+\.attn[12])\.to_(q|k|v|out)(\.0)?\.weight", name):
+            wide, deep = weight.shape
+            key = f"lora_weights.unet.{found[1]}.processor.to_{found[2]}_lora"
+            lora[f"{key}.down.weight"] = torch.randn(LORA_RANK, deep, generator=random) / deep**0.5
+            lora[f"{key}.up.weight"] = torch.randn(wide, LORA_RANK, generator=random) * LORA_GAIN / LORA_RANK**0.5
+    width = sum(TEXT_WIDTHS)
+    shapes = {
+        "v1": Shape(VISION, cross_attention_dim=width, tokens=1),
+        "v2": Shape(VISION, cross_attention_dim=width, tokens=2, id_embeds_dim=512, perceiver=PERCEIVER),
+    }
+    for version, shape in shapes.items():
+        encoder = IDEncoder(shape)
+        randomise(encoder)
+        tensors = {f"id_encoder.{key}": tensor for key, tensor in encoder.state_dict().items()}
+        path = folder / f"photomaker-{version}.safetensors"
+        save_file(tensors | lora, path, metadata={"shape": shape.to_json()})
+
+
 def randomise(module: Any) -> None:
     """Seeded weights: every matrix and kernel of unit gain, so that signals neither die nor explode.
 
@@ -185,7 +240,7 @@ def randomise(module: Any) -> None:
     random = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for name, weight in module.named_parameters():
-            if "embedding.weight" in name:
+            if "embedding.weight" in name or "class_embedding" in name:
                 weight.normal_(generator=random)
             elif weight.ndim >= 2:
                 mixture = torch.randn(weight.shape[:2], generator=random) / weight.shape[1] ** 0.5

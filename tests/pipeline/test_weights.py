@@ -23,6 +23,12 @@ from pipeline.layouts import read_json
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
+@pytest.fixture(scope="module")
+def plain(cache_dir):
+    """The tiny family as it stands in its folder, no LoRA fused."""
+    return weights.load_layout(tiny.prepare(Config(cache_dir=cache_dir)), tiny.CARD, torch.device("cpu"), torch.float32)
+
+
 @pytest.fixture
 def sdxl_folder(cache_dir, tmp_path):
     """A MODEL_DIR with the tiny family standing as the SDXL folder."""
@@ -41,17 +47,17 @@ def single_file(cache_dir, tmp_path, original_names):
 
 
 @pytest.fixture(scope="module")
-def original_names(modules):
+def original_names(plain):
     """The tiny family's tensors under the names and in the shapes of the original layout."""
     tensors = {}
-    for key, tensor in modules.unet.state_dict().items():
+    for key, tensor in plain.unet.state_dict().items():
         tensors["model.diffusion_model." + unet_name(key)] = tensor
-    for key, tensor in modules.vae.state_dict().items():
+    for key, tensor in plain.vae.state_dict().items():
         attention = "mid_block.attentions" in key and tensor.ndim == 2
         tensors["first_stage_model." + vae_name(key)] = tensor[:, :, None, None] if attention else tensor
-    for key, tensor in modules.text_encoder.state_dict().items():
+    for key, tensor in plain.text_encoder.state_dict().items():
         tensors["conditioner.embedders.0.transformer.text_model." + key] = tensor
-    tensors |= open_clip(modules.text_encoder_2.state_dict())
+    tensors |= open_clip(plain.text_encoder_2.state_dict())
     return {key: tensor.clone().contiguous() for key, tensor in tensors.items()}
 
 
@@ -148,20 +154,21 @@ def assert_same_weights(ours, expected):
             assert torch.equal(tensor, theirs[key]), (name, key)
 
 
-def test_a_diffusers_folder_loads_bit_for_bit(sdxl_folder, modules):
+def test_a_diffusers_folder_loads_bit_for_bit(sdxl_folder, plain):
     loaded = weights.load(sdxl_folder)
-    assert_same_weights(loaded, modules)
+    assert_same_weights(loaded, plain)
     assert loaded.card == sdxl.CARD
     assert loaded.latent_scale == 8
+    assert loaded.photomaker is None
 
 
-def test_a_single_file_in_the_original_layout_loads_bit_for_bit(single_file, modules):
+def test_a_single_file_in_the_original_layout_loads_bit_for_bit(single_file, plain):
     config, configs = single_file
     loaded = weights.load_layout(sdxl.prepare(config, configs), sdxl.CARD, torch.device("cpu"), torch.float32)
-    assert_same_weights(loaded, modules)
+    assert_same_weights(loaded, plain)
 
 
-def test_half_precision_files_are_read_and_the_vae_stays_in_float32(sdxl_folder, modules):
+def test_half_precision_files_are_read_and_the_vae_stays_in_float32(sdxl_folder, plain):
     folder = sdxl_folder.model_dir / "sdxl"
     for name in NETWORKS:
         (whole,) = (folder / name).glob("*.safetensors")
@@ -172,11 +179,11 @@ def test_half_precision_files_are_read_and_the_vae_stays_in_float32(sdxl_folder,
     assert {weight.dtype for weight in loaded.unet.parameters()} == {torch.bfloat16}
     assert {weight.dtype for weight in loaded.text_encoder_2.parameters()} == {torch.bfloat16}
     assert {weight.dtype for weight in loaded.vae.parameters()} == {torch.float32}
-    expected = modules.vae.decoder.conv_in.weight.half().float()
+    expected = plain.vae.decoder.conv_in.weight.half().float()
     assert torch.equal(loaded.vae.decoder.conv_in.weight, expected)
 
 
-def test_sharded_weights_and_old_text_encoder_names_load_too(sdxl_folder, modules):
+def test_sharded_weights_and_old_text_encoder_names_load_too(sdxl_folder, plain):
     folder = sdxl_folder.model_dir / "sdxl"
     whole = folder / "unet" / "diffusion_pytorch_model.safetensors"
     tensors, keys = load_file(whole), sorted(load_file(whole))
@@ -190,7 +197,7 @@ def test_sharded_weights_and_old_text_encoder_names_load_too(sdxl_folder, module
     text = folder / "text_encoder" / "model.safetensors"
     old = {f"text_model.{key}": tensor for key, tensor in load_file(text).items()}
     save_file(old | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text)
-    assert_same_weights(weights.load(sdxl_folder), modules)
+    assert_same_weights(weights.load(sdxl_folder), plain)
 
 
 @pytest.mark.parametrize(
@@ -361,11 +368,12 @@ def test_tiny_is_the_same_in_every_process(cache_dir, tmp_path):
         assert (here / file).read_bytes() == (there / file).read_bytes(), file
 
 
-def test_a_family_s_card_gives_its_native_size_and_draws_no_faces_yet():
-    for name, size in (("tiny", 128), ("sdxl", 1024)):
+def test_a_family_s_card_gives_its_native_size_and_its_defaults():
+    for name, size, others in (("tiny", 128, {"detail": False, "detail_size": 256}), ("sdxl", 1024, {})):
         found = card(Config(family=name))
         assert (found.name, found.native_width, found.native_height) == (name, size, size)
-        assert dict(found.defaults) == {"width": size, "height": size, "detail": False}
+        assert dict(found.defaults) == {"width": size, "height": size} | others
+        assert not found.first_recipe().detail
 
 
 def test_a_file_is_hashed_once_for_each_of_its_versions(sdxl_folder, monkeypatch):
@@ -386,6 +394,7 @@ def test_a_file_is_hashed_once_for_each_of_its_versions(sdxl_folder, monkeypatch
 
 
 def test_every_module_is_ready_to_draw_and_not_to_learn(modules):
-    for module in (modules.text_encoder, modules.text_encoder_2, modules.unet, modules.vae):
+    networks = (modules.text_encoder, modules.text_encoder_2, modules.unet, modules.vae, modules.photomaker.encoder)
+    for module in networks:
         assert not any(part.training for part in module.modules())
         assert not any(weight.requires_grad for weight in module.parameters())

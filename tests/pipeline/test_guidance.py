@@ -1,28 +1,9 @@
-"""Classifier-free guidance: grouping is exact, scales are per picture, scale 1 costs no negative half."""
-
-import json
-import os
-from pathlib import Path
+"""Classifier-free guidance: scales are per picture, 1 costs no negative half (grouping: see test_ground_truth)."""
 
 import pytest
 import torch
 
 from pipeline import guidance
-
-GROUND_TRUTH = Path(os.environ.get("GROUND_TRUTH_DIR", Path(__file__).parents[1] / "data"))
-TRUTH = json.loads((GROUND_TRUTH / "cfg_regroup.json").read_text())
-
-
-def test_interleaved_pairs_regroup_exactly():
-    grouped = guidance.regroup(torch.tensor(TRUTH["interleaved"]))
-    assert torch.equal(grouped, torch.tensor(TRUTH["grouped"]))
-
-
-def test_one_pair_for_many_pictures_is_repeated_half_by_half():
-    n = TRUTH["N"]
-    for one, many in (("one_prompt_pair", "one_prompt_pair_for_N"), ("time_ids_pair", "time_ids_for_N")):
-        rows = guidance.gather([torch.tensor(TRUTH[one])] * n, [8.0] * n)
-        assert torch.equal(rows, torch.tensor(TRUTH[many]))
 
 
 def test_only_guided_pictures_bring_a_negative_row():

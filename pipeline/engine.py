@@ -1,29 +1,39 @@
 """The step loop: admit, batch, one UNet call, advance, finish.
 
-A UNet takes one timestep per sample, so pictures at different steps, of different people and with different
-guidance share a call whenever their latents have one shape. Nobody waits for a batch to fill, and an urgent
+A UNet takes one timestep per sample, so pictures at different steps, of different people, of both stages and with
+different guidance share a call whenever their latents have one shape. Nobody waits for a batch to fill, and an urgent
 picture takes its first step next.
 """
 
 import logging
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from pipeline import guidance, pixels, prompt
+from pipeline import guidance, pixels
+from pipeline.analysers import open_analyser
+from pipeline.brief import Brief, brief
 from pipeline.config import Config
 from pipeline.errors import BadRecipe, Stopped
-from pipeline.faults import is_out_of_memory, translate
+from pipeline.faces import Faces
+from pipeline.faults import is_out_of_memory, translate, with_room
 from pipeline.flight import Asker, Drawing, Flight
 from pipeline.memo import Memo
-from pipeline.prompt import Conditioning
-from pipeline.stages import base
+from pipeline.people import People
+from pipeline.photo import open_photo
+from pipeline.roster import Roster
+from pipeline.stages import base, detail
+from pipeline.starter import Starter
 from pipeline.trajectory import Trajectory
 from pipeline.weights import Modules, load
 from sweeps.recipe import Recipe
@@ -32,8 +42,9 @@ __all__ = ["Drawing", "Engine", "Pace", "open_engine"]
 
 logger = logging.getLogger(__name__)
 
+V = TypeVar("V")
 NATIVE_BATCH = 8
-EMBEDS_BYTES = 64 * 2**20
+NOBODY: Mapping[str, Sequence[bytes]] = MappingProxyType({})
 STEPS_BEFORE_MORE = 100
 """Steps without trouble after which a budget that was halved is doubled again."""
 
@@ -51,11 +62,11 @@ class Pace:
     p90: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """What the memo keeps of a finished base: its PNG without any recipe, and what is to be said about it."""
+    """What the memo keeps of a finished stage: its pixels [H, W, 3], and what is to be said about it."""
 
-    png: bytes
+    array: NDArray[np.uint8]
     notes: tuple[str, ...]
 
 
@@ -77,24 +88,21 @@ class Engine:
     call costs a latent of memory and nothing else, so more may be running than fit into one call.
     """
 
-    def __init__(self, modules: Modules, config: Config) -> None:
+    def __init__(self, modules: Modules, config: Config, faces: Faces | None = None) -> None:
         self.modules = modules
-        native = self._area(modules.card.native_width, modules.card.native_height)
-        self.budget = config.memory_budget or NATIVE_BATCH * native
+        self.faces = faces or Faces(open_analyser(config))
+        self.people = People(self.faces, modules.photomaker)
+        card = modules.card
+        self.budget = config.memory_budget or NATIVE_BATCH * self._area(card.native_width, card.native_height)
         self._full_budget, self._clean_steps = self.budget, 0
-        self.waiting: list[Flight] = []
-        self.running: list[Flight] = []
-        self._flights: dict[str, Flight] = {}
+        self.roster = Roster(modules.latent_scale)
         self._pictures: Memo[Picture] = Memo(config.memo_bytes)
-        self._embeds: Memo[Conditioning] = Memo(EMBEDS_BYTES)
-        self._clock = 0
-        self._served: dict[str, int] = {}
+        self._starter = Starter(modules)
         self._pace: deque[float] = deque(maxlen=200)
         self._warm = False  # the very first call allocates and compiles, which says nothing of the pace
         self._ahead: torch.cuda.Event | None = None
         self._closed = False
-        self._lock = threading.Condition()
-        self._encoders = ThreadPoolExecutor(2, thread_name_prefix="png")
+        self._aside = ThreadPoolExecutor(3, thread_name_prefix="aside")
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -104,6 +112,8 @@ class Engine:
         self,
         recipe: Recipe,
         *,
+        photos: Mapping[str, Sequence[bytes]] = NOBODY,
+        canvas: bytes | None = None,
         owner: str = "",
         urgent: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
@@ -111,32 +121,25 @@ class Engine:
     ) -> "Future[Drawing]":
         """Draw one recipe; the future brings the Drawing or fails with a PipelineError.
 
-        Urgent pictures go first, the others are served fairly between owners. `should_stop()` is read and
-        `on_step(done, steps)` called on the engine's thread once a step, so both must return at once; cancelling
-        the future stops it too. What was drawn before comes from the memo, what is in flight is waited for.
+        `photos` holds each person's photos by name, `canvas` the picture that the recipe's `photo` names. Urgent
+        pictures go first, the others are served fairly between owners. `should_stop()` is read and `on_step(done,
+        steps)` called on the engine's thread once a step, so both must return at once; cancelling the future stops it
+        too. What was drawn before comes from the memo, what is in flight is waited for.
         """
         asker = Asker(recipe, owner, urgent, should_stop, on_step)
         try:
-            self.modules.card.check(recipe)
-        except BadRecipe as error:
-            asker.fail(error)
-            return asker.future
-        key = recipe.base_key()
-        with self._lock:
-            known = self._pictures.find(key)
-            if known is None and not self._closed:
-                if key not in self._flights:
-                    area = self._area(recipe.width, recipe.height)
-                    self._flights[key] = Flight(key, recipe, area, self._tick(), [])
-                    self.waiting.append(self._flights[key])
-                self._flights[key].askers.append(asker)
-                self._lock.notify()
-                return asker.future
-        if known is None:
+            if recipe.people or recipe.photo:  # reading photos takes a while, and this may be an event loop's thread
+                self._aside.submit(self._enter, asker, photos, canvas)
+            else:
+                self._enter(asker, NOBODY, None)
+        except RuntimeError:
             asker.fail(Stopped("The engine is closed; nothing more is drawn."))
-        else:
-            asker.resolve(self._drawing(asker, known, seconds=0.0, repeated=True))
         return asker.future
+
+    def check(self, recipe: Recipe) -> None:
+        """Raises BadRecipe, a sentence, for what cannot be drawn with these weights; costs nothing."""
+        if recipe.people:
+            self.people.check()
 
     def pace(self) -> Pace | None:
         """How fast pictures lately advanced; None before the second step."""
@@ -149,11 +152,13 @@ class Engine:
 
     def close(self) -> None:
         """Take nothing more, stop what is unfinished, and end the engine's threads."""
-        with self._lock:
+        with self.roster.lock:
             self._closed = True
-            self._lock.notify()
+            self.roster.lock.notify()
         self._thread.join()
-        self._encoders.shutdown()
+        self._aside.shutdown()
+        for flight in list(self.roster.flights.values()):
+            self._fail(flight, Stopped("The engine was closed before the picture was finished."))
 
     def __enter__(self) -> "Engine":
         return self
@@ -164,41 +169,42 @@ class Engine:
     # The loop, on the engine's own thread
 
     @torch.inference_mode()
-    def step(self) -> list[Flight]:
+    def step(self) -> float:
         """Admit what has room, call the UNet once for all that fit, advance each, finish those that are done.
 
-        Returns the flights that took a step.
+        Returns the work of it: UNet evaluations times megapixels.
         """
-        self._drop()
+        self.roster.drop()
         self._admit()
         batch = self._batch()
         predicted = self._predict(batch)
+        work = sum(flight.work for flight in batch[: len(predicted)])
         for flight, noise in zip(batch, predicted, strict=False):
             with self._blame(flight):
                 flight.advance(noise)
-                if flight.trajectory.done:
+                self._starter.keep(flight)
+                if flight.walk.done:
                     self._finish(flight)
-        return batch[: len(predicted)]
+        return work
 
     def _admit(self) -> None:
         """Begin waiting flights while there is room."""
-        while (flight := self._next()) is not None:
+        while (flight := self.roster.next(self.budget)) is not None:
             with self._blame(flight):
-                conditioning = self._condition(flight.recipe)
-                notes = conditioning.notes + base.notes(flight.recipe, self.modules.card)
-                flight.begin(base.begin(self.modules, flight.recipe, conditioning), notes)
-                self.running.append(flight)
+                flight.begin(*self._starter.begin(flight))
+                self.roster.running.append(flight)
 
     def _batch(self) -> list[Flight]:
         """Flights of one shape that fit the budget: who waited longest decides, a fresh urgent one before all."""
-        if not self.running:
+        running = self.roster.running
+        if not running:
             return []
-        head = min(self.running, key=lambda flight: (not (flight.urgent and flight.fresh), flight.turn))
-        shape = head.trajectory.latents.shape
-        peers = [flight for flight in self.running if flight.trajectory.latents.shape == shape]
+        head = min(running, key=lambda flight: (not (flight.urgent and flight.fresh), flight.turn))
+        shape = head.walk.latents.shape
+        peers = [flight for flight in running if flight.walk.latents.shape == shape]
         peers.sort(key=lambda flight: (flight is not head, not flight.urgent, flight.turn))
-        batch = peers[: self.slots(head.recipe.width, head.recipe.height)]
-        turn = self._tick()
+        batch = peers[: self.slots(*head.size)]
+        turn = self.roster.tick()
         for flight in batch:
             flight.turn = turn
         return batch
@@ -209,7 +215,7 @@ class Engine:
         Out of memory halves the budget, and the same flights go on, fewer at a time, from the step they were at.
         """
         try:
-            predicted = self._unet([flight.trajectory for flight in batch]) if batch else []
+            predicted = self._unet([flight.walk for flight in batch]) if batch else []
             self._regain()
             return predicted
         except Exception as error:
@@ -245,17 +251,11 @@ class Engine:
         return guidance.combine(noise, scales).split(1)
 
     def _finish(self, flight: Flight) -> None:
-        """Decode here; the PNG is written on another thread, so that the device never waits for it."""
-        try:
-            picture = base.decode(self.modules, flight.trajectory.latents)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            if self.modules.device.type == "cuda":
-                torch.cuda.empty_cache()  # every step is done: what is cached for the next ones may go first
-            picture = base.decode(self.modules, flight.trajectory.latents)
-        self.running.remove(flight)
-        self._encoders.submit(self._deliver, flight, picture)
+        """Decode here; what else is to be done happens on another thread, so that the device never waits for it."""
+        decoded = with_room(lambda: base.decode(self.modules, flight.walk.latents))
+        self.roster.land(flight)
+        flight.land()
+        self._send(self._base_done if flight.canvas is None else self._face_done, flight, decoded)
 
     # Around the loop
 
@@ -264,23 +264,21 @@ class Engine:
             torch.cuda.set_device(self.modules.device)  # a thread's own setting, which events read
         while self._wait():
             began = time.perf_counter()
-            batch: list[Flight] = []
+            work = 0.0
             try:
-                batch = self.step()
+                work = self.step()
                 self._keep_close()
             except Exception as error:  # a defect of the loop itself: fail whoever is in it, and go on
-                for flight in [*self.waiting, *self.running]:
+                for flight in [*self.roster.waiting, *self.roster.running]:
                     self._fail(flight, error)
-            if batch and self._warm:
-                self._pace.append((time.perf_counter() - began) / sum(flight.work for flight in batch))
-            self._warm = self._warm or bool(batch)
-        for flight in [*self.waiting, *self.running]:
-            self._fail(flight, Stopped("The engine was closed before the picture was finished."))
+            if work and self._warm:
+                self._pace.append((time.perf_counter() - began) / work)
+            self._warm = self._warm or bool(work)
 
     def _wait(self) -> bool:
         """Sleep until there is something to draw; False once the engine is closed."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._closed or self.waiting or self.running)
+        with self.roster.lock:
+            self.roster.lock.wait_for(lambda: self._closed or self.roster.waiting or self.roster.running)
             return not self._closed
 
     def _keep_close(self) -> None:
@@ -291,83 +289,108 @@ class Engine:
             if before is not None:
                 before.synchronize()
 
-    def _next(self) -> Flight | None:
-        """Take the waiting flight whose turn it is; None when there is none, or no room for it.
+    # Aside, on other threads
 
-        Urgent ones come first and have room unless other urgent ones fill it: the rest step aside for a while.
-        Then comes the owner with the fewest running, among equals the one served longest ago.
-        """
-        with self._lock:
-            if not self.waiting:
-                return None
-            busy = Counter(flight.owner for flight in self.running)
-            flight = min(
-                self.waiting,
-                key=lambda f: (not f.urgent, busy[f.owner], self._served.get(f.owner, 0), f.arrival),
-            )
-            crowd = [other for other in self.running if other.urgent or not flight.urgent]
-            if crowd and sum(other.area for other in crowd) + flight.area > self.budget:
-                return None
-            self.waiting.remove(flight)
-            self._served[flight.owner] = self._tick()
-            present = {other.owner for other in self._flights.values()}
-            self._served = {owner: tick for owner, tick in self._served.items() if owner in present}
-            return flight
-
-    def _condition(self, recipe: Recipe) -> Conditioning:
-        """The recipe's embeddings, from the memo where its prompts were met before."""
-        key = recipe.encode_key()
-        conditioning = self._embeds.find(key)
-        if conditioning is None:
-            conditioning = prompt.encode(self.modules, recipe.prompt, recipe.negative_prompt)
-            self._embeds.keep(key, conditioning, conditioning.size)
-        return conditioning
-
-    def _deliver(self, flight: Flight, decoded: torch.Tensor) -> None:
-        """On an encoder's thread: write the PNG, remember it, and hand it to everybody who waits."""
+    def _enter(self, asker: Asker, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> None:
+        """Find out who is meant, then let the asker join the flight to their picture, or begin one."""
         try:
-            picture = Picture(pixels.encode_png(pixels.to_array(decoded)), flight.notes)
-            seconds = time.perf_counter() - flight.admitted
-            with self._lock:
-                self._pictures.keep(flight.key, picture, len(picture.png))
-                self._forget(flight)
-            for i, asker in enumerate(flight.askers):
-                asker.resolve(self._drawing(asker, picture, seconds, repeated=i > 0))
+            wanted = self._brief(asker.recipe, photos, canvas)
         except Exception as error:
-            self._fail(flight, error)
+            return asker.fail(translate(error, asker.recipe))
+        with self.roster.lock:
+            if self._closed:
+                return asker.fail(Stopped("The engine is closed; nothing more is drawn."))
+            known = self._pictures.find(wanted.key)
+            flight = None if known else self.roster.join(asker, wanted)
+            start = None if wanted.photo is None else Picture(wanted.photo, ())
+            start = start or self._pictures.find(wanted.base_key)
+        if known:
+            self._aside.submit(self._hand_over, [asker], known, 0.0, repeated=True)
+        elif flight and start:
+            self._send(self._look, flight, start)
+        elif flight:
+            self.roster.wait(flight)
 
-    def _drawing(self, asker: Asker, picture: Picture, seconds: float, repeated: bool) -> Drawing:
-        recipe = asker.recipe
-        png = pixels.inscribe(picture.png, recipe, self.modules.card.name)
-        return Drawing(png, recipe, seconds, recipe.steps, repeated, picture.notes)
+    def _brief(self, recipe: Recipe, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> Brief:
+        """The recipe with its people and its photo. Raises BadRecipe, BadPhoto, NoFaceFound."""
+        if recipe.detail and recipe.detail_run < 1:
+            raise BadRecipe(f"denoise {recipe.denoise:g} of {recipe.detail_steps} detail_steps leaves no step to draw.")
+        if recipe.photo and canvas is None:
+            raise BadRecipe("The photo that this recipe begins with is gone; upload it again.")
+        people = [self.people.identify(name, photos.get(name, ())) for name in recipe.people]
+        return brief(recipe, people, np.asarray(open_photo(canvas, "The photo")) if canvas and recipe.photo else None)
 
-    def _drop(self) -> None:
-        """Let go of askers who left, and of flights that nobody waits for any more."""
-        for flight in [*self.waiting, *self.running]:
-            leaving = [asker for asker in tuple(flight.askers) if asker.left()]
-            if leaving:
-                with self._lock:
-                    flight.askers = [asker for asker in flight.askers if asker not in leaving]
-                    if not flight.askers:
-                        self._forget(flight)
-            for asker in leaving:
-                asker.fail(Stopped("Stopped before the picture was finished."))
+    def _base_done(self, flight: Flight, decoded: torch.Tensor) -> None:
+        """Remember the base picture, and let everybody who waits for it go on with it."""
+        picture = Picture(pixels.to_array(decoded), flight.notes)
+        with self.roster.lock:
+            self._pictures.keep(flight.brief.base_key, picture, picture.array.nbytes)
+            others = self.roster.take_waiting_for(flight.brief.base_key)
+        for other in others:
+            self._send(self._look, other, picture)
+        self._look(flight, picture)
+
+    def _look(self, flight: Flight, picture: Picture) -> None:
+        """Find the faces in the base picture that are to be drawn again."""
+        flight.note(picture.notes)
+        flight.canvas = picture.array
+        if flight.brief.recipe.detail:
+            passes, notes = detail.passes(flight.brief, picture.array, self.faces.find(picture.array))
+            flight.passes.extend(passes)
+            flight.note(notes)
+        self._next_face(flight)
+
+    def _face_done(self, flight: Flight, decoded: torch.Tensor) -> None:
+        """Paste a face, so that the next one is cut out of the picture with it."""
+        assert flight.canvas is not None and flight.crop is not None
+        flight.canvas = detail.close_crop(flight.canvas, flight.crop, pixels.to_array(decoded))
+        self._next_face(flight)
+
+    def _next_face(self, flight: Flight) -> None:
+        """Open the next face pass and wait for room, or hand the picture over."""
+        assert flight.canvas is not None
+        if flight.passes:
+            flight.crop = detail.open_crop(flight.canvas, flight.passes.popleft())
+            return self.roster.wait(flight)
+        picture = Picture(flight.canvas, flight.notes)
+        with self.roster.lock:
+            self._pictures.keep(flight.key, picture, picture.array.nbytes)
+            self.roster.forget(flight)
+        seconds = time.perf_counter() - flight.admitted if flight.admitted else 0.0
+        self._hand_over(flight.askers, picture, seconds)
+
+    def _hand_over(self, askers: Sequence[Asker], picture: Picture, seconds: float, repeated: bool = False) -> None:
+        """Write the PNG and give it to everybody who waits, each with their own recipe inside."""
+        try:
+            png = pixels.encode_png(picture.array)
+            for i, asker in enumerate(askers):
+                own = pixels.inscribe(png, asker.recipe, self.modules.card.name)
+                again = repeated or i > 0
+                asker.resolve(Drawing(own, asker.recipe, seconds, asker.recipe.steps, again, picture.notes))
+        except Exception as error:
+            for asker in askers:
+                if not asker.future.done():
+                    asker.fail(translate(error, asker.recipe))
+
+    def _send(self, work: Callable[[Flight, V], None], flight: Flight, what: V) -> None:
+        """Go on with a flight on another thread; what goes wrong there concerns this flight alone."""
+
+        def run() -> None:
+            with self._blame(flight):
+                work(flight, what)
+
+        try:
+            self._aside.submit(run)
+        except RuntimeError:
+            self._fail(flight, Stopped("The engine was closed before the picture was finished."))
 
     def _fail(self, flight: Flight, error: BaseException) -> None:
         """Take the flight out, and tell everybody who waits for it why."""
-        with self._lock:
-            self._forget(flight)
+        with self.roster.lock:
+            self.roster.forget(flight)
         for asker in flight.askers:
             if not asker.future.done():
                 asker.fail(translate(error, asker.recipe))
-
-    def _forget(self, flight: Flight) -> None:
-        """Take the flight out of every list (the lock is held)."""
-        for flights in (self.waiting, self.running):
-            if flight in flights:
-                flights.remove(flight)
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
 
     @contextmanager
     def _blame(self, flight: Flight) -> Iterator[None]:
@@ -380,7 +403,3 @@ class Engine:
     def _area(self, width: int, height: int) -> int:
         """A picture's share of a UNet call: its latent pixels."""
         return (width // self.modules.latent_scale) * (height // self.modules.latent_scale)
-
-    def _tick(self) -> int:
-        self._clock += 1
-        return self._clock

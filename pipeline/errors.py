@@ -23,3 +23,7 @@ class BadWeights(PipelineError):
 
 class BadRecipe(PipelineError):
     """A recipe asks for something that this pipeline cannot draw."""
+
+
+class BadPhoto(PipelineError):
+    """A photo that somebody brought cannot be opened."""

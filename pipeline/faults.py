@@ -1,12 +1,15 @@
 """Foreign errors to ours: the one seam where what torch raises becomes a sentence."""
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 
 from pipeline.errors import OutOfMemory, PipelineError
 from sweeps.recipe import Recipe
 
+R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 
@@ -16,6 +19,18 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     said = str(error)
     return isinstance(error, RuntimeError) and ("out of memory" in said or "DefaultCPUAllocator" in said)
+
+
+def with_room(work: Callable[[], R]) -> R:
+    """Do a thing, and once more when memory ran out: what torch keeps for the next steps may go first."""
+    try:
+        return work()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return work()
 
 
 def translate(error: BaseException, recipe: Recipe) -> PipelineError:

@@ -2,13 +2,18 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from pipeline.brief import Brief
 from pipeline.errors import PipelineError
+from pipeline.stages.detail import Crop, FacePass
 from pipeline.trajectory import Trajectory
 from sweeps.recipe import Recipe
 
@@ -70,20 +75,25 @@ class Asker:
 
 @dataclass(eq=False)
 class Flight:
-    """A key being drawn. It goes on as long as one asker wants it, whoever came first.
+    """A picture being drawn. It goes on as long as one asker wants it, whoever came first.
 
-    `area` is its share of a UNet call in latent pixels. `turn` counts up each time it gets one.
+    It walks one trajectory for the base stage, unless its `canvas` is there from the start, and then one for each of
+    its `passes`. `scale` is the pixels on a side of a latent pixel. `turn` counts up each time it gets one.
     """
 
     key: str
-    recipe: Recipe
-    area: int
+    brief: Brief
+    scale: int
     arrival: int
     askers: list[Asker]
-    trajectory: Trajectory = field(init=False, repr=False)
+    canvas: NDArray[np.uint8] | None = None
+    passes: deque[FacePass] = field(default_factory=deque)
+    crop: Crop | None = None
+    trajectory: Trajectory | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     turn: int = 0
     admitted: float = 0.0
+    walked: int = 0
 
     @property
     def owner(self) -> str:
@@ -96,21 +106,53 @@ class Flight:
         return any(asker.urgent for asker in self.askers)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of what its next trajectory draws."""
+        recipe = self.brief.recipe
+        return self.crop.face_pass.size if self.crop else (recipe.width, recipe.height)
+
+    @property
+    def area(self) -> int:
+        """Its share of a UNet call in latent pixels."""
+        width, height = self.size
+        return (width // self.scale) * (height // self.scale)
+
+    @property
+    def walk(self) -> Trajectory:
+        """Its trajectory, once it is admitted."""
+        assert self.trajectory is not None
+        return self.trajectory
+
+    @property
     def work(self) -> float:
         """What one step of it takes: UNet evaluations times megapixels."""
-        return self.recipe.base_evaluations / self.recipe.steps * self.recipe.width * self.recipe.height / 2**20
+        return (2 if self.walk.guidance > 1 else 1) * self.area * self.scale**2 / 2**20
 
     @property
     def fresh(self) -> bool:
         """Whether it has not taken a step yet."""
-        return self.trajectory.done_steps == 0
+        return self.walked + self.walk.done_steps == 0
 
     def begin(self, trajectory: Trajectory, notes: tuple[str, ...]) -> None:
         """Admit it: from now on it has a trajectory."""
-        self.trajectory, self.notes, self.admitted = trajectory, notes, time.perf_counter()
+        self.trajectory = trajectory
+        self.admitted = self.admitted or time.perf_counter()
+        self.note(notes)
+
+    def note(self, notes: tuple[str, ...]) -> None:
+        """Keep sentences for the person who asked, each once."""
+        self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
 
     def advance(self, noise: torch.Tensor) -> None:
         """Take one step along the predicted noise, and tell those who watch."""
-        self.trajectory.advance(noise)
+        self.walk.advance(noise)
+        done, left = self.walked + self.walk.done_steps, self.walk.steps - self.walk.done_steps
+        recipe = self.brief.recipe
+        ahead = len(self.passes) if self.canvas is not None else int(recipe.detail)  # one face, before any is seen
         for asker in tuple(self.askers):
-            asker.watch(self.trajectory.done_steps, self.trajectory.steps)
+            asker.watch(done, done + left + ahead * recipe.detail_run)
+
+    def land(self) -> None:
+        """Its trajectory has ended."""
+        self.walked += self.walk.steps
+        self.trajectory = None

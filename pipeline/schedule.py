@@ -74,8 +74,8 @@ def ays_timesteps(scheduler: Any, steps: int) -> np.ndarray:
     return np.interp(np.log(ays_sigmas(steps)[:-1]), np.log(training), np.arange(len(training)))
 
 
-def build(config: Mapping[str, Any], sampler: str, schedule: str, steps: int) -> Scheduler:
-    """A scheduler ready to step: `timesteps` [steps] set, starting at index 0.
+def build(config: Mapping[str, Any], sampler: str, schedule: str, steps: int, first: int = 0) -> Scheduler:
+    """A scheduler ready to step: `timesteps` [steps] set, starting at index `first`.
 
     `config` is the family's scheduler config. Raises BadRecipe for a pair of sampler and schedule that does not exist.
     """
@@ -99,5 +99,20 @@ def build(config: Mapping[str, Any], sampler: str, schedule: str, steps: int) ->
         scheduler.sigmas = torch.from_numpy(ays_sigmas(steps).astype(np.float32))
         scheduler.timesteps = torch.from_numpy(ays_timesteps(scheduler, steps).astype(np.float32))
     if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(0)  # else a repeated timestep is looked up at its second place
+        scheduler.set_begin_index(first)  # else a repeated timestep is looked up at its second place
     return scheduler
+
+
+def noised(scheduler: Any, original: torch.Tensor, noise: torch.Tensor, index: int) -> torch.Tensor:
+    """The clean latent [1, 4, h, w] as noisy as the scheduler has it at its timestep `index`.
+
+    Not the scheduler's own `add_noise`: once a begin index is set, Euler's takes that one's sigma for every timestep.
+    """
+    if not hasattr(scheduler, "sigmas"):  # DDIM walks the training schedule itself
+        kept = scheduler.alphas_cumprod[int(scheduler.timesteps[index])]
+        return kept.sqrt() * original + (1 - kept).sqrt() * noise
+    sigma = scheduler.sigmas[index]
+    spread = original + sigma * noise
+    if isinstance(scheduler, EulerDiscreteScheduler | EulerAncestralDiscreteScheduler):
+        return spread
+    return spread / (sigma**2 + 1).sqrt()  # DPM++ and UniPC keep the variance at one

@@ -42,9 +42,13 @@ THEIRS = {
 
 @pytest.fixture(scope="module")
 def theirs(cache_dir, modules):
-    """diffusers' pipeline, loaded by diffusers from the folder that ours was loaded from."""
+    """diffusers' pipeline, loaded by diffusers from the folder that ours was loaded from.
+
+    It borrows our UNet, which has PhotoMaker's LoRA in it; that loading changes nothing else, test_weights promises.
+    """
     folder = tiny.prepare(Config(cache_dir=cache_dir)).path
     pipeline = StableDiffusionXLPipeline.from_pretrained(folder, local_files_only=True)
+    pipeline.unet = modules.unet
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

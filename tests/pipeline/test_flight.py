@@ -18,7 +18,7 @@ def test_120_recipes_with_one_base_draw_it_once(engine, recipe, calls):
 
 def test_a_finished_picture_comes_from_the_memo_with_the_askers_own_recipe(engine, recipe, calls):
     first = engine.draw(recipe()).result()
-    again = engine.draw(recipe(weight=0.5)).result(timeout=0)
+    again = engine.draw(recipe(weight=0.5)).result(timeout=30)
     assert (first.repeated, again.repeated, again.seconds) == (False, True, 0.0)
     assert pixels.read_recipe(again.png) == recipe(weight=0.5)
     assert len(calls) == 4

@@ -1,0 +1,105 @@
+"""Who is in a person's photos: what PhotoMaker must know of them, and which word names them in a prompt."""
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.errors import BadRecipe
+from pipeline.faces import Face, Faces
+from pipeline.identity.photomaker import PhotoMaker
+from pipeline.memo import Memo
+from pipeline.photo import open_photo
+
+MEMO_BYTES = 64 * 2**20
+UNSURE = "person"
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person as their n photos show them.
+
+    pixels: [n, 3, S, S] float32 as the vision tower reads them; embeddings: [n, E] raw, or None where PhotoMaker needs
+    none. `digest` is made of the photos alone: equal digest, equal person.
+    """
+
+    name: str
+    digest: str
+    class_word: str
+    pixels: torch.Tensor
+    embeddings: torch.Tensor | None
+
+
+class People:
+    """Identifies people by their photos, each person once. May be asked from several threads."""
+
+    def __init__(self, faces: Faces, photomaker: PhotoMaker | None) -> None:
+        self._faces = faces
+        self._photomaker = photomaker
+        self._known: Memo[Person] = Memo(MEMO_BYTES)
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raises BadRecipe, a sentence, where nobody can be identified on this machine."""
+        if self._photomaker is None:
+            raise BadRecipe(
+                "There are no PhotoMaker weights here: put photomaker-v2.bin into MODEL_DIR, "
+                "or leave face_folder empty."
+            )
+        if self._photomaker.needs_embeddings and not self._faces.identifies:
+            raise BadRecipe(
+                f"{self._photomaker.path.name} needs face embeddings, and {self._faces.name} only finds where faces "
+                "are: put a face model pack into MODEL_DIR/insightface/models, or use PhotoMaker V1."
+            )
+
+    def identify(self, name: str, photos: Sequence[bytes]) -> Person:
+        """The person in these photos (PNG, JPEG or WebP). Raises BadRecipe, BadPhoto, NoFaceFound."""
+        self.check()
+        if not photos:
+            raise BadRecipe(f"There are no photos of {name}: add some with /faces add.")
+        digest = hashlib.sha256(b"".join(hashlib.sha256(photo).digest() for photo in photos)).hexdigest()
+        with self._lock:
+            person = self._known.find(f"{name}/{digest}")
+            if person is None:
+                person = self._meet(name, digest, photos)
+                self._known.keep(f"{name}/{digest}", person, person.pixels.nbytes)
+            return person
+
+    def _meet(self, name: str, digest: str, photos: Sequence[bytes]) -> Person:
+        assert self._photomaker is not None
+        arrays = [
+            np.asarray(open_photo(photo, f"Photo {number} of {name}")) for number, photo in enumerate(photos, start=1)
+        ]
+        embeddings = None
+        if self._photomaker.needs_embeddings:
+            # A photo and its embedding stay together: one without a face is an error, never left out in silence.
+            seen = [
+                self._faces.largest(array, f"photo {number} of {name}") for number, array in enumerate(arrays, start=1)
+            ]
+            embeddings = torch.from_numpy(np.stack([_embedding(face) for face in seen]))
+        else:
+            seen = [max(found, key=lambda face: face.area) for array in arrays if (found := self._faces.find(array))]
+        return Person(
+            name=name,
+            digest=digest,
+            class_word=_class_word(seen),
+            pixels=self._photomaker.pixels([Image.fromarray(array) for array in arrays]),
+            embeddings=embeddings,
+        )
+
+
+def _class_word(seen: Sequence[Face]) -> str:
+    """What most of the faces are taken for."""
+    words = Counter(face.class_word for face in seen if face.sex)
+    return words.most_common(1)[0][0] if words else UNSURE
+
+
+def _embedding(face: Face) -> NDArray[np.float32]:
+    assert face.embedding is not None  # the analyser identifies
+    return face.embedding.astype(np.float32)

@@ -1,0 +1,117 @@
+"""The roster: every flight that is not finished, who goes next, and who had better wait for another.
+
+A flight is waiting (for room), running (it takes steps) or aside (another thread finds, cuts or pastes for it).
+"""
+
+import threading
+from collections import Counter
+
+from pipeline.brief import Brief
+from pipeline.errors import Stopped
+from pipeline.flight import Asker, Flight
+
+
+class Roster:
+    """Flights by key. All but `running`, which is the engine's own, is read and changed under `lock`."""
+
+    def __init__(self, scale: int) -> None:
+        self.lock = threading.Condition()
+        self.flights: dict[str, Flight] = {}
+        self.waiting: list[Flight] = []
+        self.running: list[Flight] = []
+        self._scale = scale
+        self._clock = 0
+        self._served: dict[str, int] = {}
+
+    def join(self, asker: Asker, brief: Brief) -> Flight | None:
+        """Let somebody wait for a picture; the flight if it is a new one, to be sent on its way (the lock is held)."""
+        flight = self.flights.get(brief.key)
+        if flight is not None:
+            flight.askers.append(asker)
+            return None
+        flight = self.flights[brief.key] = Flight(brief.key, brief, self._scale, self.tick(), [asker])
+        return flight
+
+    def wait(self, flight: Flight) -> None:
+        """It waits for room; one that everybody left meanwhile does not."""
+        with self.lock:
+            if self.flights.get(flight.key) is flight:
+                self.waiting.append(flight)
+                self.lock.notify()
+
+    def next(self, budget: int) -> Flight | None:
+        """Take the waiting flight whose turn it is; None when there is none, or no room for it.
+
+        Urgent ones come first and have room unless other urgent ones fill it: the rest step aside for a while. Then
+        come those that are on their way already, then the owner with the fewest running, among equals the one served
+        longest ago. One that needs what another is about to have waits for that.
+        """
+        with self.lock:
+            ready = [flight for flight in self.waiting if not self._waits_for_another(flight)]
+            if not ready:
+                return None
+            busy = Counter(flight.owner for flight in self.running)
+            flight = min(
+                ready,
+                key=lambda f: (not f.urgent, not f.admitted, busy[f.owner], self._served.get(f.owner, 0), f.arrival),
+            )
+            crowd = [other for other in self.running if other.urgent or not flight.urgent]
+            if crowd and sum(other.area for other in crowd) + flight.area > budget:
+                return None
+            self.waiting.remove(flight)
+            self._served[flight.owner] = self.tick()
+            present = {other.owner for other in self.flights.values()}
+            self._served = {owner: tick for owner, tick in self._served.items() if owner in present}
+            return flight
+
+    def land(self, flight: Flight) -> None:
+        """Its trajectory has ended: it steps aside."""
+        self.running.remove(flight)
+
+    def take_waiting_for(self, base_key: str) -> list[Flight]:
+        """Take out those who wait for that base picture, now that it is there (the lock is held)."""
+        taken = [flight for flight in self.waiting if flight.canvas is None and flight.brief.base_key == base_key]
+        self.waiting = [flight for flight in self.waiting if flight not in taken]
+        return taken
+
+    def drop(self) -> None:
+        """Let go of askers who left, and of flights that nobody waits for any more."""
+        for flight in [*self.waiting, *self.running]:
+            leaving = [asker for asker in tuple(flight.askers) if asker.left()]
+            if leaving:
+                with self.lock:
+                    flight.askers = [asker for asker in flight.askers if asker not in leaving]
+                    if not flight.askers:
+                        self.forget(flight)
+            for asker in leaving:
+                asker.fail(Stopped("Stopped before the picture was finished."))
+
+    def forget(self, flight: Flight) -> None:
+        """Take the flight out of every list (the lock is held)."""
+        for flights in (self.waiting, self.running):
+            if flight in flights:
+                flights.remove(flight)
+        if self.flights.get(flight.key) is flight:
+            del self.flights[flight.key]
+
+    def tick(self) -> int:
+        """A number larger than any before."""
+        self._clock += 1
+        return self._clock
+
+    def _waits_for_another(self, flight: Flight) -> bool:
+        """Whether another flight is about to have the base picture, or the step to fork from, that this one needs."""
+        if flight.canvas is not None:
+            return False
+        on_their_way = (other for other in self.flights.values() if other.admitted and other.canvas is None)
+        return any(other is not flight and _is_ahead(other, flight) for other in on_their_way)
+
+
+def _is_ahead(other: Flight, flight: Flight) -> bool:
+    """Whether the base stage of `other` will come by something of the base stage of `flight`."""
+    if other.brief.base_key == flight.brief.base_key:
+        return True
+    if other.brief.prefix_key != flight.brief.prefix_key or other.trajectory is None:
+        return False
+    shared = min(other.brief.recipe.text_steps, flight.brief.recipe.text_steps)
+    return other.trajectory.done_steps < shared

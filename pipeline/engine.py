@@ -8,7 +8,6 @@ picture takes its first step next.
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from pipeline.faces import Faces
 from pipeline.faults import is_out_of_memory, translate, with_room
 from pipeline.flight import Asker, Drawing, Flight
 from pipeline.memo import Memo
+from pipeline.pace import Pace, Stopwatch
 from pipeline.people import People
 from pipeline.photo import open_photo
 from pipeline.roster import Roster
@@ -38,7 +38,7 @@ from pipeline.trajectory import Trajectory
 from pipeline.weights import Modules, load
 from sweeps.recipe import Recipe
 
-__all__ = ["Drawing", "Engine", "Pace", "open_engine"]
+__all__ = ["Drawing", "Engine", "open_engine"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +51,6 @@ STEPS_BEFORE_MORE = 100
 THREADS_PAY_FROM = 100_000_000
 """Parameters of a UNet from which more than one CPU thread helps. Measured with the tiny one on two busy cores, a
 call for eight pictures: 0.08 s on one thread, 2.3 s on two."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds per UNet evaluation of one megapixel (2^20) as lately achieved: the median, and what nine of ten
-    steps stay below. Whatever shared a step counts together, so this is the machine's pace, not one picture's."""
-
-    p50: float
-    p90: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +89,11 @@ class Engine:
         self.roster = Roster(modules.latent_scale)
         self._pictures: Memo[Picture] = Memo(config.memo_bytes)
         self._starter = Starter(modules)
-        self._pace: deque[float] = deque(maxlen=200)
-        self._warm = False  # the very first call allocates and compiles, which says nothing of the pace
+        self._clock = Stopwatch()
         self._ahead: torch.cuda.Event | None = None
         self._closed = False
-        self._aside = ThreadPoolExecutor(3, thread_name_prefix="aside")
+        self._door = ThreadPoolExecutor(1, thread_name_prefix="door")  # one at a time, so in the order of asking
+        self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -129,7 +120,7 @@ class Engine:
         asker = Asker(recipe, owner, urgent, should_stop, on_step)
         try:
             if recipe.people or recipe.photo:  # reading photos takes a while, and this may be an event loop's thread
-                self._aside.submit(self._enter, asker, photos, canvas)
+                self._door.submit(self._enter, asker, photos, canvas)
             else:
                 self._enter(asker, NOBODY, None)
         except RuntimeError:
@@ -143,8 +134,7 @@ class Engine:
 
     def pace(self) -> Pace | None:
         """How fast pictures lately advanced; None before the second step."""
-        seconds = sorted(tuple(self._pace))
-        return Pace(seconds[len(seconds) // 2], seconds[len(seconds) * 9 // 10]) if seconds else None
+        return self._clock.pace()
 
     def slots(self, width: int, height: int) -> int:
         """How many pictures of that size in pixels fit into one UNet call."""
@@ -156,6 +146,7 @@ class Engine:
             self._closed = True
             self.roster.lock.notify()
         self._thread.join()
+        self._door.shutdown()
         self._aside.shutdown()
         for flight in list(self.roster.flights.values()):
             self._fail(flight, Stopped("The engine was closed before the picture was finished."))
@@ -237,6 +228,8 @@ class Engine:
         """One UNet call for N trajectories of one shape: N times the guided noise [1, 4, h, w]."""
         device, dtype = self.modules.device, self.modules.dtype
         scales = [trajectory.guidance for trajectory in batch]
+        # Each trajectory brings two rows, negative and positive; of the G that are guided both stay, else the second:
+        # latents [G + N, 4, h, w], timesteps [G + N], embeds [G + N, 77, D], pooled [G + N, P], time_ids [G + N, 6].
         latents = guidance.gather([t.model_input.expand(2, -1, -1, -1) for t in batch], scales)
         timesteps = guidance.gather([t.timestep.expand(2) for t in batch], scales)
         embeds = guidance.gather([t.conditioning.embeds for t in batch], scales)
@@ -271,9 +264,8 @@ class Engine:
             except Exception as error:  # a defect of the loop itself: fail whoever is in it, and go on
                 for flight in [*self.roster.waiting, *self.roster.running]:
                     self._fail(flight, error)
-            if work and self._warm:
-                self._pace.append((time.perf_counter() - began) / work)
-            self._warm = self._warm or bool(work)
+            if work:
+                self._clock.note(time.perf_counter() - began, work)
 
     def _wait(self) -> bool:
         """Sleep until there is something to draw; False once the engine is closed."""

@@ -75,7 +75,8 @@ class Plan:
     @property
     def evaluations(self) -> int:
         """UNet evaluations, a sample each: a step with guidance takes two."""
-        return sum(self._base_evaluations.values()) + sum(recipe.detail_evaluations for recipe in self._details.values())
+        bases = sum(self._base_evaluations.values())
+        return bases + sum(recipe.detail_evaluations for recipe in self._details.values())
 
     @property
     def naive_evaluations(self) -> int:

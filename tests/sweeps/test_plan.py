@@ -73,7 +73,7 @@ def test_an_empty_plan_costs_nothing() -> None:
 
 
 def test_bases_that_differ_from_a_step_on_are_counted_once_up_to_there() -> None:
-    """20 text steps for the one that nobody enters; the others fork after 6 and 11 of them, 14 + 9 steps each weight."""
+    """20 text steps where nobody enters; the others fork after 6 and 11 of them, for 14 + 9 steps each weight."""
     text = "base: {face_folder: mina, prompt: a man img, detail: false}\nparameters: {%s, %s}"
     merge, weight = "start_merge_step: [10, 150, 5]", "weight: [0.5, 1]"
     for axes in ((merge, weight), (weight, merge)):

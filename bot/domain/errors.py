@@ -17,7 +17,11 @@ class NotYours(Refusal):
 
 
 class NotFound(Refusal):
-    """No such job, preset or example."""
+    """No such job, preset, example or person."""
+
+
+class BadName(Refusal):
+    """What cannot be the name of a person, or is taken."""
 
 
 class BadUpload(Refusal):

@@ -1,0 +1,140 @@
+"""/faces: people, whose photos are here and what the photos need."""
+
+import asyncio
+import io
+from collections.abc import Iterable
+
+import disnake
+from disnake.ext import commands
+from disnake.interactions.application_command import ApplicationCommandInteraction
+
+from bot.cogs.context import Cog
+from bot.domain.errors import NotYours, Refusal
+from bot.domain.person import CONSENT, Person, checked_name, same_name, short_name, verdict
+from bot.jobs.examination import Examination, examine
+from bot.pictures import MOST_BYTES
+from bot.ui.people import about, added_text, lint_card, people_list, receipt_text
+from bot.ui.portraits import Portrait, portraits
+from bot.ui.words import short
+
+MOST_CHOICES = 25
+A_PHOTO = "PNG, JPEG or WebP, up to 10 MB"
+
+
+class FacesCog(Cog):
+    """Thin: receives photos, hands them to the store, shows what was found. All answers are private."""
+
+    @commands.slash_command(name="faces")
+    async def faces(self, inter: ApplicationCommandInteraction) -> None:
+        """People: list, add, remove, or look over their photos"""
+
+    @faces.sub_command(name="list")
+    async def _list(self, inter: ApplicationCommandInteraction) -> None:
+        """Show whom you may draw"""
+        member = self.services.member(inter)
+        people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
+        await inter.response.send_message(embed=people_list(people, member), ephemeral=True)
+
+    @faces.sub_command(name="add")
+    async def _add(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="A name: a new one, or a person of yours", max_length=64),
+        photo1: disnake.Attachment = commands.Param(description=A_PHOTO),
+        consent: bool = commands.Param(description=f"True says: {CONSENT}"),
+        photo2: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
+        photo3: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
+        photo4: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
+        photo5: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
+        shared: bool | None = commands.Param(None, description="True: everybody on this server may draw this person"),
+    ) -> None:
+        """Add photos of a person; without their consent nothing is taken"""
+        if not consent:
+            raise Refusal(f"Nothing was added. Photos are taken only with consent set to true, which says: {CONSENT}")
+        name = checked_name(person)
+        await inter.response.defer(ephemeral=True)
+        attached = [photo for photo in (photo1, photo2, photo3, photo4, photo5) if photo is not None]
+        photos = [(each.filename, await self.services.uploads.read(each, MOST_BYTES, "10 MB")) for each in attached]
+        added = await self.services.faces.add(self.services.member(inter), name, photos, shared, CONSENT)
+        called = {file: f"{upload} ({short_name(file)})" for (upload, _), file in zip(photos, added.files, strict=True)}
+        examination = await self._examine(added.person, called)
+        text = added_text(added, examination.findings, list(called.values()))
+        await inter.edit_original_response(text, allowed_mentions=disnake.AllowedMentions.none())
+
+    @faces.sub_command(name="remove")
+    async def _remove(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="Whose photos", max_length=64),
+        photo: str = commands.Param("", description="Only this one; leave it out to delete them all", max_length=100),
+    ) -> None:
+        """Delete a person, or one photo, and get a receipt"""
+        receipt = await self.services.faces.remove(self.services.member(inter), person, photo or None)
+        await inter.response.send_message(
+            receipt_text(receipt), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
+        )
+
+    @faces.sub_command(name="lint")
+    async def _lint(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="Whose photos", max_length=64),
+    ) -> None:
+        """Look over a person's photos: faces, sharpness, likeness, angles"""
+        member = self.services.member(inter)
+        found = await self.services.faces.person(member, person)
+        if not found.usable_by(member):
+            raise NotYours(f"{found.name} belongs to {found.owner_name}; only they may look at the photos.")
+        await inter.response.defer(ephemeral=True)
+        examination = await self._examine(found)
+        embed = lint_card(found, examination.findings)
+        picture = await asyncio.to_thread(portraits, found.name, _portraits(examination))
+        embed.set_image(file=disnake.File(io.BytesIO(picture), "portraits.png"))
+        await inter.edit_original_response(embed=embed, allowed_mentions=disnake.AllowedMentions.none())
+
+    @_lint.autocomplete("person")
+    async def _complete_drawn(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        member = self.services.member(inter)
+        people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
+        return self._choices(inter, people, typed)
+
+    @_add.autocomplete("person")
+    @_remove.autocomplete("person")
+    async def _complete_kept(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        member = self.services.member(inter)
+        people = [person for person in await self.services.faces.people(member) if person.kept_by(member)]
+        return self._choices(inter, people, typed)
+
+    @_remove.autocomplete("photo")
+    async def _complete_photo(self, inter: ApplicationCommandInteraction, typed: str) -> list[str]:
+        member = self.services.member(inter)
+        wanted = same_name(str(inter.filled_options.get("person", "")).strip())
+        photos = [
+            short_name(photo)
+            for person in await self.services.faces.people(member)
+            if person.kept_by(member) and same_name(person.name) == wanted
+            for photo in person.photos
+        ]
+        return [photo for photo in photos if typed.lower() in photo.lower() and len(photo) <= 100][:MOST_CHOICES]
+
+    def _choices(
+        self, inter: ApplicationCommandInteraction, people: Iterable[Person], typed: str
+    ) -> list[disnake.OptionChoice]:
+        """Names that begin with what is typed, then those that hold it."""
+        member, wanted = self.services.member(inter), same_name(typed.strip())
+        fitting = [person for person in people if wanted in same_name(person.name)]
+        fitting.sort(key=lambda person: not same_name(person.name).startswith(wanted))
+        return [
+            disnake.OptionChoice(short(f"{person.name} · {about(person, member)}", 100), person.name)
+            for person in fitting[:MOST_CHOICES]
+        ]
+
+    async def _examine(self, person: Person, called: dict[str, str] | None = None) -> Examination:
+        return await examine(self.services.faces, self.services.renderer, person, called)
+
+
+def _portraits(examination: Examination) -> list[Portrait]:
+    return [
+        Portrait(each.name, each.photo, each.seen, *verdict(examination.findings, each.name))
+        for each in examination.photos
+    ]

@@ -1,0 +1,88 @@
+"""People as a member sees them: the list, what the lint says, and the receipt for what was deleted."""
+
+from collections.abc import Sequence
+
+import disnake
+
+from bot.domain.job import Member
+from bot.domain.person import Added, Finding, Person, Receipt, Verdict, short_name
+from bot.ui.cards import AMBER, BLUE, GREEN, RED
+from bot.ui.words import code, count, plain, short
+
+MOST_LINES = 40
+COLOURS = {Verdict.GOOD: GREEN, Verdict.FLAWED: AMBER, Verdict.USELESS: RED}
+NOBODY = "Nobody yet. `/faces add` takes up to five photos of a person at a time."
+
+
+def people_list(people: Sequence[Person], member: Member) -> disnake.Embed:
+    """Whom the member may draw: photos, owner, and whether the server shares them."""
+    lines = [f"**{plain(person.name)}** · {about(person, member)}" for person in people[:MOST_LINES]]
+    if len(people) > MOST_LINES:
+        lines.append(f"… and {len(people) - MOST_LINES} more")
+    number = "1 person" if len(people) == 1 else f"{len(people) or 'no'} people"
+    embed = disnake.Embed(title=f"You may draw {number}", colour=BLUE)
+    embed.description = short("\n".join(lines) or NOBODY, 4000)
+    if people:
+        embed.set_footer(text="/set face_folder draws with a person · /faces lint looks at the photos")
+    return embed
+
+
+def about(person: Person, member: Member) -> str:
+    """A person in a few words: 5 photos · yours · shared on this server."""
+    parts = [count(len(person.photos), "photo")]
+    if person.owner_id is None:
+        parts.append("everybody's")
+    else:
+        parts.append("yours" if person.owner_id == member.id else f"of {plain(person.owner_name or 'somebody')}")
+        here = person.guild_id == member.guild_id
+        parts.append(("shared on this server" if here else "shared elsewhere") if person.shared else "not shared")
+    return " · ".join(parts)
+
+
+def lint_card(person: Person, findings: Sequence[Finding]) -> disnake.Embed:
+    """What there is to mend, photo by photo."""
+    worst = max((finding.verdict for finding in findings), key=list(Verdict).index, default=Verdict.GOOD)
+    embed = disnake.Embed(
+        title=short(f"{plain(person.name)} · {count(len(person.photos), 'photo')}", 250), colour=COLOURS[worst]
+    )
+    embed.description = "\n".join(_lines(findings, MOST_LINES, 3900))
+    return embed
+
+
+def added_text(added: Added, findings: Sequence[Finding], new: Sequence[str]) -> str:
+    """What was added, and in short what the lint says of the `new` photos (their names) and of all together."""
+    person = added.person
+    number = len(set(added.files) - added.known)
+    head = f"Added {count(number, 'photo')} to **{plain(person.name)}**, who has {len(person.photos)} now."
+    if not number:
+        head = f"Nothing new for **{plain(person.name)}**, who has {count(len(person.photos), 'photo')}."
+    if added.known:
+        head += f" {count(len(added.known), 'photo')} {'was' if len(added.known) == 1 else 'were'} there before."
+    head += f" {'Everybody on this server' if person.shared else 'Nobody but their owner'} may draw them."
+    told = [finding for finding in findings if finding.photo is None or finding.photo in new]
+    return "\n".join([head, *(_lines(told, 10, 1400) if number else [])])
+
+
+def receipt_text(receipt: Receipt) -> str:
+    """What was deleted, so that a member can hold us to it."""
+    name, photos = plain(receipt.person.name), ", ".join(code(short_name(photo)) for photo in receipt.photos)
+    if not receipt.whole:
+        left = len(receipt.person.photos) - len(receipt.photos)
+        return f"Deleted photo {photos} of **{name}**; {count(left, 'photo')} {'is' if left == 1 else 'are'} left."
+    return short(
+        f"Deleted **{name}**: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent and the folder. "
+        "Pictures that were posted stay where they are.",
+        1900,
+    )
+
+
+def _lines(findings: Sequence[Finding], most: int, room: int) -> list[str]:
+    """The findings as a list, cut to so many lines and characters."""
+    well = all(finding.verdict is Verdict.GOOD for finding in findings)
+    lines = ["Nothing to mend."] if well else []
+    for number, finding in enumerate(findings):
+        line = f"- {plain(short(finding.text, 300))}"
+        if number == most or len("\n".join([*lines, line])) > room:
+            return [*lines, f"… and {len(findings) - number} more"]
+        lines.append(line)
+    return lines

@@ -1,0 +1,95 @@
+"""What members read of people: within Discord's limits, with nothing of a name that Discord would format."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.domain.job import Member
+from bot.domain.person import Added, Finding, Person, Receipt, Verdict
+from bot.ui.cards import AMBER, GREEN, RED
+from bot.ui.people import about, added_text, lint_card, people_list, receipt_text
+
+MINA, THEO = Member(1, "Mina", guild_id=7), Member(2, "Theo", guild_id=7)
+HASHES = tuple(f"{number:064x}.png" for number in range(16, 32))
+
+
+def person(name: str = "mina", photos: int = 3, *, shared: bool = False, owner: Member | None = MINA) -> Person:
+    if owner is None:
+        return Person(name, None, None, None, True, None, HASHES[:photos])
+    added_at = datetime(2026, 7, 1, tzinfo=UTC)
+    return Person(name, owner.id, owner.name, owner.guild_id, shared, added_at, HASHES[:photos])
+
+
+def finding(photo: str | None, verdict: Verdict = Verdict.FLAWED, text: str = "") -> Finding:
+    return Finding(photo, verdict, "blurred", text or f"{photo or 'All'}: the face is blurred.")
+
+
+@pytest.mark.parametrize(
+    ("whom", "member", "words"),
+    [
+        (person(), MINA, "3 photos · yours · not shared"),
+        (person(photos=1, shared=True), THEO, "1 photo · of Mina · shared on this server"),
+        (person(shared=True), Member(1, "Mina", guild_id=8), "3 photos · yours · shared elsewhere"),
+        (person(owner=None), THEO, "3 photos · everybody's"),
+    ],
+)
+def test_a_person_is_told_in_a_few_words(whom: Person, member: Member, words: str) -> None:
+    assert about(whom, member) == words
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    embed = people_list([person(f"person_{number} " + "*" * 50) for number in range(60)], MINA)
+    assert embed.description is not None
+    assert len(embed.description) <= 4096
+    assert embed.title == "You may draw 60 people"
+    assert "\\*" in embed.description
+    assert people_list([], MINA).description == (
+        "Nobody yet. `/faces add` takes up to five photos of a person at a time."
+    )
+
+
+def test_the_worst_finding_gives_the_card_its_colour_and_none_says_so() -> None:
+    assert (lint_card(person(), []).description, lint_card(person(), []).colour.value) == ("Nothing to mend.", GREEN)
+    unchecked = lint_card(person(), [finding(None, Verdict.GOOD, "Angles were not checked.")])
+    assert unchecked.description == "Nothing to mend.\n- Angles were not checked."
+    assert lint_card(person(), [finding("a"), finding(None, Verdict.GOOD)]).colour.value == AMBER
+    assert lint_card(person(), [finding("a", Verdict.USELESS), finding("b")]).colour.value == RED
+
+
+def test_any_number_of_findings_stays_within_a_messages_limits() -> None:
+    many = [finding(f"{number}" + "_*" * 60, text="*_~|" * 100) for number in range(80)]
+    card = lint_card(person("*" * 64), many).description
+    assert card is not None
+    assert len(card) <= 4096
+    assert card.splitlines()[-1].startswith("… and ")
+    added = Added(person("*" * 64), HASHES[:5], frozenset())
+    assert len(added_text(added, many, [each.photo or "" for each in many])) <= 2000
+
+
+def test_after_adding_only_what_concerns_the_new_photos_is_told() -> None:
+    added = Added(person(), HASHES[1:3], frozenset())
+    text = added_text(added, [finding("old"), finding("new"), finding(None)], ["new"])
+    assert text.splitlines() == [
+        "Added 2 photos to **mina**, who has 3 now. Nobody but their owner may draw them.",
+        "- new: the face is blurred.",
+        "- All: the face is blurred.",
+    ]
+
+
+def test_photos_that_were_there_before_are_told_apart() -> None:
+    some = Added(person(shared=True), HASHES[:2], frozenset(HASHES[:1]))
+    assert added_text(some, [], []).splitlines()[0] == (
+        "Added 1 photo to **mina**, who has 3 now. 1 photo was there before. Everybody on this server may draw them."
+    )
+    none = Added(person(), HASHES[:2], frozenset(HASHES[:2]))
+    assert added_text(none, [finding("old")], []) == (
+        "Nothing new for **mina**, who has 3 photos. 2 photos were there before. Nobody but their owner may draw them."
+    )
+
+
+def test_a_receipt_names_every_photo_that_is_gone() -> None:
+    one = receipt_text(Receipt(person(), HASHES[:1], whole=False))
+    assert one == "Deleted photo `00000000` of **mina**; 2 photos are left."
+    everything = receipt_text(Receipt(person(photos=16), HASHES, whole=True))
+    assert everything.startswith("Deleted **mina**: 16 photos (`00000000`, ")
+    assert everything.endswith("the record of consent and the folder. Pictures that were posted stay where they are.")

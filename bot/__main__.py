@@ -22,8 +22,10 @@ from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
+from bot.jobs.quotes import Quotes, Stores
 from bot.jobs.worker import Worker
 from bot.log import configure_log
+from bot.mecene.grammar import Grammar
 from bot.renderer import LocalRenderer
 from bot.settings import BadSettings, Settings, read
 from bot.store.database import open_database
@@ -137,6 +139,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         renderer = LocalRenderer(_engine_config(settings))
         faces = Faces(settings.data_dir / "faces")
+        await faces.tidy()
         sessions = await stack.enter_async_context(open_database(settings.database))
         members, jobs, images = MemberSettings(sessions), Jobs(sessions), Images(settings.data_dir / "images")
         await stack.enter_async_context(renderer.drawing())
@@ -149,22 +152,21 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
             jobs, images, Announcer(client, forecast.seconds_left), contact_sheet, lambda job: worker.cancel(job)
         )
         outbox = await stack.enter_async_context(Outbox(post).delivering())
-        worker = await stack.enter_async_context(Worker(queue, jobs, images, renderer, outbox.changed).working())
-        desk = Desk(
-            jobs=jobs,
-            settings=members,
+        worker = await stack.enter_async_context(Worker(queue, jobs, images, faces, renderer, outbox.changed).working())
+        quotes = Quotes(
+            stores=Stores(jobs, members, images, faces),
             queue=queue,
-            worker=worker,
             renderer=renderer,
             forecast=forecast,
+            ideas=Grammar(),
             max_cells=settings.max_run_cap,
             production=_production(settings),
-            faces=faces.names,
         )
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client.offer(
             Services(
-                desk=desk,
+                desk=Desk(jobs, queue, worker),
+                quotes=quotes,
                 forecast=forecast,
                 queue=queue,
                 jobs=jobs,
@@ -172,7 +174,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
                 renderer=renderer,
                 uploads=Uploads(http, settings.discord_api_url),
                 answers=answers,
-                faces=faces.names,
+                faces=faces,
                 operator_roles=frozenset(settings.operator_roles),
             )
         )
@@ -215,10 +217,13 @@ async def _until(
 
 async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, ...]:
     renderer = LocalRenderer(_engine_config(settings))
-    renderer.check(recipe)
+    faces = Faces(settings.data_dir / "faces")
+    photos = {name: await faces.photos(name) for name in recipe.people}
     async with renderer.drawing():
         renderer.load(measure=False)
-        png, notes = await renderer.draw(recipe, owner="", urgent=True, should_stop=lambda: False)
+        png, notes = await renderer.draw(
+            recipe, owner="", urgent=True, should_stop=lambda: False, photos=photos, canvas=None
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(png)
     return notes

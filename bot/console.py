@@ -11,7 +11,10 @@ from disnake.http import Route
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Services
+from bot.cogs.detail import DetailCog
 from bot.cogs.draw import DrawCog
+from bot.cogs.faces import FacesCog
+from bot.cogs.facetest import FaceTestCog
 from bot.cogs.help import HelpCog
 from bot.cogs.queue import QueueCog
 from bot.cogs.settings import SettingsCog
@@ -20,7 +23,15 @@ from bot.ui.answers import Answers
 
 log = structlog.get_logger("atelier.console")
 
-COGS: Sequence[Callable[[Services], commands.Cog]] = (SettingsCog, DrawCog, QueueCog, HelpCog)
+COGS: Sequence[Callable[[Services], commands.Cog]] = (
+    SettingsCog,
+    DrawCog,
+    FaceTestCog,
+    DetailCog,
+    QueueCog,
+    FacesCog,
+    HelpCog,
+)
 
 
 class Console(commands.InteractionBot):

@@ -1,15 +1,19 @@
 """The Renderer port on the in-process engine: one GPU, one engine thread, the event loop never blocked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bot.domain.errors import CannotDraw, Interrupted
+from bot.domain.person import FaceSeen, PhotoSeen
 from bot.settings import BadSettings
 from pipeline.config import Config
 from pipeline.errors import BadRecipe, PipelineError, Stopped
 from pipeline.families import Card, card
+from pipeline.photo import open_photo
 from sweeps.parameters import Value
 from sweeps.plan import Pace
 from sweeps.recipe import Recipe
@@ -73,31 +77,51 @@ class LocalRenderer:
             await asyncio.wait((self._loading,), timeout=patience)
 
     def check(self, recipe: Recipe) -> None:
-        """Raises CannotDraw, a sentence, for what the family cannot draw; needs no weights."""
-        try:
-            self.card.check(recipe)
-        except BadRecipe as error:
-            raise CannotDraw(str(error)) from error
+        """Raises CannotDraw, a sentence, for what cannot be drawn; while the weights load nothing is known of it."""
+        if self._loading is not None and self.ready:
+            try:
+                self._loading.result().check(recipe)
+            except BadRecipe as error:
+                raise CannotDraw(str(error)) from error
 
     async def draw(
-        self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
+        self,
+        recipe: Recipe,
+        *,
+        owner: str,
+        urgent: bool,
+        should_stop: Callable[[], bool],
+        photos: Mapping[str, Sequence[bytes]],
+        canvas: bytes | None,
     ) -> tuple[bytes, tuple[str, ...]]:
         """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
-        try:
-            await self.loaded()
-        except (PipelineError, BadSettings) as error:
-            raise Interrupted from error  # the console ends over it; the item waits for the next start
-        assert self._loading is not None
-        engine = self._loading.result()
+        engine = await self._engine()
         try:
             drawing = await asyncio.wrap_future(
-                engine.draw(recipe, owner=owner, urgent=urgent, should_stop=should_stop)
+                engine.draw(recipe, photos=photos, canvas=canvas, owner=owner, urgent=urgent, should_stop=should_stop)
             )
         except Stopped as error:
             raise Interrupted from error
         except PipelineError as error:
             raise CannotDraw(str(error)) from error
         return drawing.png, drawing.notes
+
+    async def look(self, photo: bytes) -> PhotoSeen:
+        """The faces in a photo, turned upright as its EXIF says. Raises CannotDraw where it cannot be opened."""
+        engine = await self._engine()
+        try:
+            return await asyncio.to_thread(_look, engine, photo)
+        except PipelineError as error:
+            raise CannotDraw(str(error)) from error
+
+    async def _engine(self) -> "Engine":
+        """The engine, once its weights are loaded. Raises Interrupted when they cannot be."""
+        try:
+            await self.loaded()
+        except (PipelineError, BadSettings) as error:
+            raise Interrupted from error  # the console ends over it; the item waits for the next start
+        assert self._loading is not None
+        return self._loading.result()
 
     def _open(self, measure: bool) -> "Engine":
         try:
@@ -114,3 +138,22 @@ class LocalRenderer:
                 engine.close()
                 raise
         return engine
+
+
+def _look(engine: "Engine", photo: bytes) -> PhotoSeen:
+    from pipeline import portrait
+
+    image = np.asarray(open_photo(photo, "The photo"))
+    height, width, _ = image.shape
+    faces = [
+        FaceSeen(
+            box=face.box,
+            score=face.score,
+            sex=face.sex,
+            yaw=portrait.yaw(face),
+            sharpness=portrait.sharpness(image, face.box),
+            embedding=None if face.embedding is None else tuple(face.embedding.tolist()),
+        )
+        for face in engine.faces.find(image)
+    ]
+    return PhotoSeen(width, height, tuple(faces))

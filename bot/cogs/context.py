@@ -1,6 +1,5 @@
 """What every cog needs of the console, and who is asking."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,11 @@ from disnake.interactions.base import Interaction
 from bot.cogs.upload import Uploads
 from bot.domain.errors import Refusal
 from bot.domain.job import Member, Place
-from bot.domain.ports import JobStore, Renderer, SettingsStore
+from bot.domain.ports import FaceStore, JobStore, Renderer, SettingsStore
 from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue
+from bot.jobs.quotes import Quotes
 from bot.ui.answers import Answers
 
 AnyInteraction = Interaction[Any]
@@ -25,6 +25,7 @@ class Services:
     """The use cases and stores the cogs delegate to; made once, in `__main__`."""
 
     desk: Desk
+    quotes: Quotes
     forecast: Forecast
     queue: JobQueue
     jobs: JobStore
@@ -32,7 +33,7 @@ class Services:
     renderer: Renderer
     uploads: Uploads
     answers: Answers
-    faces: Callable[[], Sequence[str]]
+    faces: FaceStore
     operator_roles: frozenset[int]
 
     def member(self, inter: AnyInteraction) -> Member:

@@ -1,8 +1,5 @@
 """/imagine and /sweep: ask for images."""
 
-import asyncio
-from collections.abc import Coroutine
-from dataclasses import replace
 from pathlib import Path
 
 import disnake
@@ -10,17 +7,16 @@ from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 import sweeps
-from bot.cogs.context import Cog, Services, place
+from bot.cogs.context import Services, place
 from bot.cogs.options import asked_values, options_from
+from bot.cogs.quoting import QuotingCog
 from bot.domain.errors import BadUpload, NotFound
-from bot.domain.job import Job, JobState, Member, Place, Progress
-from bot.ui.cards import card
+from bot.domain.job import Job, Member, Place
 from bot.ui.words import short
 from sweeps.parameters import nearest
 
 EXAMPLES = Path(sweeps.__file__).parent / "examples"
 SWEEP_BYTES = 64 * 1024
-DEFER_AFTER_SECONDS = 0.5
 IMAGINE_OPTIONS = (
     "negative_prompt",
     "seed",
@@ -30,15 +26,18 @@ IMAGINE_OPTIONS = (
     "height",
     "sampler",
     "schedule",
+    "face_folder",
+    "weight",
+    "detail",
+    "denoise",
 )
 
 
-class DrawCog(Cog):
-    """Thin: receives, hands to the desk, shows its card."""
+class DrawCog(QuotingCog):
+    """Thin: receives, has it quoted, shows the card."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._desk = services.desk
         self._examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.yaml"))}
 
     @commands.slash_command(
@@ -58,10 +57,12 @@ class DrawCog(Cog):
     async def imagine(self, inter: ApplicationCommandInteraction, images: int = 1, **asked: object) -> None:
         """Draw an image (or a few) now"""
         owner = self.services.member(inter)
-        job = await self._quoted(inter, self._desk.quote_imagine(owner, place(inter), asked_values(asked), images))
-        # The card is known before the job is accepted, so whatever is drawn finds its card.
-        await self._show(inter, replace(job, state=JobState.QUEUED))
-        await self._desk.run(job.id, owner)
+        quoting = self.services.quotes.imagine(owner, place(inter), asked_values(asked), images)
+        await self._run_at_once(inter, owner, await self._quoted(inter, quoting))
+
+    @imagine.autocomplete("face_folder")
+    async def _complete_people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return await self._people(inter, typed)
 
     @commands.slash_command(name="sweep")
     async def sweep(
@@ -96,28 +97,9 @@ class DrawCog(Cog):
 
     async def _quote(self, owner: Member, where: Place, config: disnake.Attachment | None, example: str) -> Job:
         if config is None:
-            return await self._desk.quote_sweep(owner, where, self._example(example), example)
+            return await self.services.quotes.sweep(owner, where, self._example(example), example)
         text = await self.services.uploads.read(config, SWEEP_BYTES, "64 KB")
-        return await self._desk.quote_sweep(owner, where, text, short(Path(config.filename).stem, 100))
-
-    @staticmethod
-    async def _quoted(inter: ApplicationCommandInteraction, quoting: Coroutine[None, None, Job]) -> Job:
-        """The quote. What takes long is deferred openly; what is refused at once can then still be told privately."""
-        task = asyncio.create_task(quoting)
-        done, _ = await asyncio.wait((task,), timeout=DEFER_AFTER_SECONDS)
-        if not done:
-            await inter.response.defer()
-        return await task
-
-    async def _show(self, inter: ApplicationCommandInteraction, job: Job) -> None:
-        embed, rows = card(job, Progress(total=job.quote.cells if job.quote else 0))
-        nobody = disnake.AllowedMentions.none()
-        if inter.response.is_done():
-            message = await inter.edit_original_response(embed=embed, components=rows, allowed_mentions=nobody)
-        else:
-            await inter.response.send_message(embed=embed, components=rows, allowed_mentions=nobody)
-            message = await inter.original_response()
-        await self.services.jobs.set_card(job.id, message.id)
+        return await self.services.quotes.sweep(owner, where, text, short(Path(config.filename).stem, 100))
 
 
 def _opening(path: Path) -> str:

@@ -14,6 +14,7 @@ TOPICS = {
     "start": "First images",
     "commands": "All commands",
     "parameters": "All parameters",
+    "people": "People and their faces",
     "sweeps": "Sweep files",
     "samplers": "Samplers and schedules",
 }
@@ -24,6 +25,14 @@ START = """
 **2.** `/set parameter: guidance_scale value: 5` changes what your next images are made with; `/params show` lists it.
 **3.** `/sweep example: guidance` quotes a whole grid. Look at the quote, then press **Run**.
 **4.** The images come to this channel as they are finished, and a contact sheet at the end.
+"""
+
+PEOPLE = """
+**1.** `/faces add` keeps three or more photos of a person, from different sides; `/faces lint` says what is amiss.
+**2.** `/imagine prompt: a sailor face_folder: mina` draws that person. `weight` says how strongly.
+**3.** `/test_face_mecene face_folders: mina, theo theme: noir` draws them in fresh ideas; a sheet each shows how well.
+**4.** `/detail image: …` draws the faces of a photo again, with `face_folder` as that person, and nothing else of it.
+Write `img` behind a word to say who it is: `a portrait of a woman img`. Left out, that is put in front for you.
 """
 
 SWEEPS = """
@@ -84,7 +93,8 @@ class HelpCog(Cog):
                     shown = f" Default: {code(short(entry.show(default), 40))}." if default not in (None, "") else ""
                     text = f"{entry.help}. Takes {entry.expected()}.{shown}"
                     embed.add_field(entry.name, short(text, 200), inline=True)
-                embed.set_footer(text="Faces and detailing are not drawn yet: leave face_folder empty and detail off.")
+            case "people":
+                embed.description = PEOPLE
             case "sweeps":
                 embed.description = SWEEPS
             case "samplers":

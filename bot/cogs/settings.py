@@ -1,11 +1,14 @@
 """/set and /params: what a member's images are made with."""
 
+import asyncio
+
 import disnake
 from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Cog, Services
 from bot.domain.errors import NotFound
+from bot.domain.person import completions
 from bot.ui.words import code, count, plain, sentence, short
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value, nearest
@@ -63,6 +66,8 @@ class SettingsCog(Cog):
         entry = CATALOGUE.get(str(inter.filled_options.get("parameter", "")).strip())
         if entry is None:
             return [_choice("Choose the parameter first", typed or "-")]
+        if entry.name == "face_folder":
+            return await self._people_choices(inter, typed)
         typed_is_valid = False
         labels: dict[str, str] = {}
         if typed and len(typed) <= CHOICE_LENGTH:
@@ -86,12 +91,25 @@ class SettingsCog(Cog):
             ("recent", value) for value in await self._settings.recent(member_id, entry.name)
         ]
         default = self._default(entry)
-        landmarks = self._faces() if entry.name == "face_folder" else entry.landmarks
         return [
             *recent,
             *([("default", default)] if default is not None else []),
-            *(("", value) for value in landmarks),
+            *(("", value) for value in entry.landmarks),
         ]
+
+    async def _people_choices(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        """Whom the member may draw: lately used first, then everybody who fits what is typed."""
+        names = await asyncio.to_thread(self._faces.names, self.services.member(inter))
+        recent = [str(value) for value in await self._settings.recent(inter.author.id, "face_folder")]
+        labels = {
+            value: f"{value} (recent)"
+            for value in recent
+            if value and typed.lower() in value.lower() and {name.strip() for name in value.split(",")} <= set(names)
+        }
+        for value in completions(typed, names):
+            labels.setdefault(value, value)
+        fitting = [_choice(label, value) for value, label in labels.items() if len(value) <= CHOICE_LENGTH]
+        return fitting[:MOST_CHOICES]
 
     @commands.slash_command(name="params")
     async def params(self, inter: ApplicationCommandInteraction) -> None:

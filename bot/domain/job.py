@@ -1,6 +1,6 @@
 """A job: a plan somebody asked for, item by item, and where its answer goes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -53,15 +53,25 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a sweep's cells lie on its contact sheet: axes in order, and which two span the grid."""
+    """How a job's cells lie on its contact sheet: axes in order, and which two span the grid.
+
+    `apart` is an axis whose every value is a part of its own: its messages and its sheet hold nothing else.
+    """
 
     axes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     rows: str | None = None
     columns: str | None = None
+    apart: str | None = None
 
     def labels(self, axis: str) -> tuple[str, ...]:
         """The labels along one axis; empty when there is no such axis."""
         return dict(self.axes).get(axis, ())
+
+    def part(self, item: "Item") -> str:
+        """The label of the part that an item belongs to; empty when nothing lies apart."""
+        if self.apart is None or item.at is None or self.apart not in item.at:
+            return ""
+        return self.labels(self.apart)[item.at[self.apart]]
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,8 @@ class Item:
     """One recipe of a job.
 
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
-    `remark` why it failed or what to know of its picture. `batch` names the message its picture goes out
-    with, `message_id` is that message once it is posted.
+    `remark` why it failed or what to know of its picture, a sentence a line. `batch` names the message its picture
+    goes out with, `message_id` is that message once it is posted.
     """
 
     job_id: int
@@ -123,17 +133,24 @@ class Job:
 
     @property
     def has_sheet(self) -> bool:
-        """Whether a contact sheet belongs to it: to every sweep, and to several images of one command."""
+        """Whether contact sheets belong to it: to every sweep, and to several images of one command."""
         return self.kind == "sweep" or bool(self.layout.axes)
 
     @property
     def name(self) -> str:
-        """How members call it: S for a sweep, I for an imagine, and the number."""
+        """How members call it: S for a sweep, I for an imagine, T for a test, D for a detail, and the number."""
         return f"{self.kind[0].upper()}{self.id}"
 
     def file_name(self, item: Item) -> str:
         """The name of an item's image in the channel, e.g. `S42-c017.png`."""
         return f"{self.name}-{item.name}.png"
+
+    def parted(self, items: Sequence[Item]) -> dict[str, list[Item]]:
+        """Its items by the label of their part, in the order of the labels; one part when nothing lies apart."""
+        parts: dict[str, list[Item]] = {label: [] for label in self.layout.labels(self.layout.apart or "")}
+        for item in items:
+            parts.setdefault(self.layout.part(item), []).append(item)
+        return {label: part for label, part in parts.items() if part}
 
 
 @dataclass(frozen=True)

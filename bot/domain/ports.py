@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
+from bot.domain.person import Added, Person, PhotoSeen, Receipt
 from sweeps.parameters import Value
 from sweeps.plan import Pace
 from sweeps.recipe import Recipe
@@ -53,7 +54,7 @@ class JobStore(Protocol):
     async def items(self, job_id: int) -> list[Item]: ...
     async def progress(self, job_id: int) -> Progress: ...
     async def remarks(self, job_id: int) -> list[tuple[str, str]]: ...
-    async def next_batch(self, job_id: int, most: int) -> list[Item]: ...
+    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> list[Item]: ...
     async def move(self, job_id: int, *, to: JobState, only_from: Sequence[JobState]) -> Job | None: ...
     async def set_card(self, job_id: int, card_id: int) -> None: ...
     async def settle(
@@ -83,6 +84,40 @@ class ImageStore(Protocol):
     def read(self, image: str) -> bytes: ...
 
 
+class FaceStore(Protocol):
+    """People and their photos; whose they are, and who agreed to what, is recorded beside them."""
+
+    def names(self, member: Member | None = None) -> list[str]:
+        """The names of the people whom the member may draw, in order; None: of everybody. Reads the disk."""
+        ...
+
+    async def people(self, member: Member) -> list[Person]:
+        """The people whom the member may draw, or whose photos they keep, in order."""
+        ...
+
+    async def person(self, member: Member, name: str) -> Person:
+        """One of `people`. Raises NotFound."""
+        ...
+
+    async def photos(self, name: str) -> tuple[bytes, ...]:
+        """A person's photos in the order of their names; who may see them is judged before. Raises NotFound."""
+        ...
+
+    async def album(self, name: str) -> dict[str, bytes]:
+        """The same with the names of their files."""
+        ...
+
+    async def add(
+        self, member: Member, name: str, photos: Sequence[tuple[str, bytes]], shared: bool | None, consent: str
+    ) -> Added:
+        """Add uploads (name, bytes): all of them, or none. Raises BadName, BadUpload, NotYours, Refusal."""
+        ...
+
+    async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
+        """Delete a person, or one photo by its short name. Raises NotFound, NotYours."""
+        ...
+
+
 class Renderer(Protocol):
     """Recipes in, PNG bytes out."""
 
@@ -109,20 +144,50 @@ class Renderer(Protocol):
         ...
 
     async def draw(
-        self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
+        self,
+        recipe: Recipe,
+        *,
+        owner: str,
+        urgent: bool,
+        should_stop: Callable[[], bool],
+        photos: Mapping[str, Sequence[bytes]],
+        canvas: bytes | None,
     ) -> tuple[bytes, tuple[str, ...]]:
-        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
+        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted.
+
+        `photos` holds those of each of the recipe's people by name, `canvas` the picture that its `photo` names.
+        """
         ...
+
+    async def look(self, photo: bytes) -> PhotoSeen:
+        """The faces in a photo, turned upright as its EXIF says. Raises CannotDraw where it cannot be opened."""
+        ...
+
+
+@dataclass(frozen=True)
+class Idea:
+    """What a picture of a person could show: a prompt that reads well behind "man img, …", and what to avoid."""
+
+    prompt: str
+    negative_prompt: str
+    tags: tuple[str, ...]
+
+
+class Ideas(Protocol):
+    """A theme in, ideas out; fewer ideas of the same theme and seed are the first of more. All differ."""
+
+    async def ideas(self, theme: str, count: int, seed: int) -> list[Idea]: ...
 
 
 class Channel(Protocol):
     """Where answers appear. A post with the same nonce, tried again within minutes, appears once.
 
+    `part` names what the files belong to where the job's layout keeps its parts apart.
     Raises CannotPost for files it will not take, CannotDeliver when it takes nothing at all.
     """
 
-    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int: ...
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int: ...
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int: ...
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int: ...
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
     ) -> None: ...

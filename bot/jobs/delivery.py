@@ -40,7 +40,7 @@ class Post:
 
 
 class Delivery:
-    """Brings one job to its channel: pictures in messages of at most ten, one edited card, the sheet."""
+    """Brings one job to its channel: pictures in messages of at most ten, one edited card, the sheets."""
 
     def __init__(self, job_id: int, post: Post) -> None:
         self.change = asyncio.Event()
@@ -51,6 +51,7 @@ class Delivery:
         self._make_sheet = post.make_sheet
         self._give_up = post.give_up
         self._draining = asyncio.Event()
+        self._sheets_sent: set[str] = set()
 
     def drain(self) -> None:
         """Post what is owed once more, then end."""
@@ -90,7 +91,7 @@ class Delivery:
         if job is None or job.delivered:
             return True
         try:
-            while batch := await self._jobs.next_batch(job.id, FILES_A_MESSAGE):
+            while batch := await self._jobs.next_batch(job.id, FILES_A_MESSAGE, job.layout.apart):
                 await self._send(job, batch)
         except CannotDeliver as error:
             log.error("the channel takes nothing", job=job.name, reason=str(error))
@@ -104,7 +105,7 @@ class Delivery:
         if not job.state.ended:
             return False
         if job.has_sheet and progress.drawn:
-            await self._send_sheet(job)
+            await self._send_sheets(job)
         await self._jobs.delivered(job.id)
         return True
 
@@ -130,7 +131,8 @@ class Delivery:
         if any(item.batch != nonce for item in batch):
             await self._jobs.into_batch(job.id, list(files), nonce)
         try:
-            message = await self._channel.post_results(job, list(files.values()), nonce)
+            part = job.layout.part(batch[0])
+            message = await self._channel.post_results(job, list(files.values()), nonce, part)
             await self._jobs.posted(job.id, list(files), message)
         except CannotPost as error:
             await self._send_apart(job, [item for item in batch if item.number in files], error)
@@ -144,15 +146,18 @@ class Delivery:
             log.error("a picture was refused", job=job.name, item=batch[0].name, reason=str(error))
             await self._jobs.withhold(job.id, batch[0].number, "Discord refused its picture; it is kept on disk.")
 
-    async def _send_sheet(self, job: Job) -> None:
-        items = await self._jobs.items(job.id)
-        sheet = await asyncio.to_thread(self._make_sheet, job, items, self._images.read)
-        if sheet is None:
-            return
-        try:
-            await self._channel.post_sheet(job, sheet, _nonce(job, "sheet"))
-        except (CannotPost, CannotDeliver) as error:
-            log.error("a sheet was refused", job=job.name, reason=str(error))
+    async def _send_sheets(self, job: Job) -> None:
+        """A sheet for each part of the job, in messages of their own: side by side they could not be read."""
+        for part, items in job.parted(await self._jobs.items(job.id)).items():
+            if part in self._sheets_sent:
+                continue  # a later one was not accepted at once
+            sheet = await asyncio.to_thread(self._make_sheet, job, items, self._images.read)
+            try:
+                if sheet is not None:
+                    await self._channel.post_sheet(job, sheet, _nonce(job, "sheet", part), part)
+            except (CannotPost, CannotDeliver) as error:
+                log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
+            self._sheets_sent.add(part)
 
 
 def _nonce(job: Job, *parts: str) -> str:

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from bot.domain.errors import CannotDraw, Interrupted
+from bot.domain.errors import CannotDraw, Interrupted, NotFound
 from bot.domain.job import Item, ItemState, Job, JobState
-from bot.domain.ports import ImageStore, JobStore, Renderer
+from bot.domain.ports import FaceStore, ImageStore, JobStore, Renderer
 from bot.jobs.queue import JobQueue
 
 log = structlog.get_logger("atelier.worker")
@@ -25,6 +25,7 @@ class Worker:
         queue: JobQueue,
         jobs: JobStore,
         images: ImageStore,
+        faces: FaceStore,
         renderer: Renderer,
         changed: Callable[[Job], None],
     ) -> None:
@@ -32,6 +33,7 @@ class Worker:
         self._queue = queue
         self._jobs = jobs
         self._images = images
+        self._faces = faces
         self._renderer = renderer
         self._draining = False
 
@@ -104,20 +106,25 @@ class Worker:
 
     async def _draw(self, job: Job, item: Item) -> None:
         await self._jobs.move(job.id, to=JobState.RUNNING, only_from=[JobState.QUEUED])
+        recipe = item.recipe
         try:
             png, notes = await self._renderer.draw(
-                item.recipe,
+                recipe,
                 owner=str(job.owner.id),
                 urgent=job.urgent,
                 should_stop=lambda: self._draining or self._queue.is_stopped(job.id),
+                photos={name: await self._faces.photos(name) for name in recipe.people},
+                canvas=await self._images.get(recipe.photo) if recipe.photo else None,
             )
         except Interrupted:
             return  # a cancelled item was settled by cancel(); a drained one waits for the next process
-        except CannotDraw as error:
-            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=str(error))
+        except (CannotDraw, NotFound, FileNotFoundError) as error:
+            gone = isinstance(error, FileNotFoundError)
+            why = "The photo that this begins with is gone; upload it again." if gone else str(error)
+            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=why)
             return
         image = await self._images.put(png)
-        remark = " ".join(notes) or None
+        remark = "\n".join(notes) or None
         await self._jobs.settle(job.id, item.number, ItemState.DRAWN, image=image, remark=remark)
 
     async def _end(self, job: Job) -> None:

@@ -12,7 +12,7 @@ from bot.domain.ports import NewItem
 from bot.store.database import Sessions, changed
 from bot.store.schema import ItemRow, JobRow, now
 from sweeps.parameters import CATALOGUE
-from sweeps.recipe import Recipe
+from sweeps.recipe import PHOTO, Recipe
 
 NO_MESSAGE = 0
 """In place of a message's id: the picture was withheld."""
@@ -102,8 +102,11 @@ class Jobs:
         async with self._sessions() as session:
             return [(name, remark or "") for name, remark in await session.execute(statement)]
 
-    async def next_batch(self, job_id: int, most: int) -> list[Item]:
-        """The items whose pictures are posted next: a batch that was begun as it was, else the first unposted."""
+    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> list[Item]:
+        """The items whose pictures are posted next: a batch that was begun as it was, else the first unposted.
+
+        All of them lie at one place of the axis `apart`, if there is one.
+        """
         owed = (
             select(ItemRow)
             .where(ItemRow.job_id == job_id, ItemRow.image.is_not(None), ItemRow.message_id.is_(None))
@@ -113,6 +116,9 @@ class Jobs:
             begun = list(await session.scalars(owed.where(ItemRow.batch.is_not(None))))
             if begun:
                 return [_item(row) for row in begun if row.batch == begun[0].batch]
+            if apart is not None and (first := await session.scalar(owed.limit(1))):
+                place, here = ItemRow.at[apart].as_integer(), (first.at or {}).get(apart)
+                owed = owed.where(place.is_(None) if here is None else place == here)
             return [_item(row) for row in await session.scalars(owed.limit(most))]
 
     async def move(self, job_id: int, *, to: JobState, only_from: Sequence[JobState]) -> Job | None:
@@ -218,6 +224,7 @@ def _job(row: JobRow) -> Job:
         axes=tuple((name, tuple(labels)) for name, labels in row.layout["axes"]),
         rows=row.layout["rows"],
         columns=row.layout["columns"],
+        apart=row.layout.get("apart"),  # jobs of before there were parts lack it
     )
     quote = None
     if row.quote is not None:
@@ -259,4 +266,4 @@ def _item(row: ItemRow) -> Item:
 def _recipe(stored: Mapping[str, Any]) -> Recipe:
     """A recipe that an older or newer version may have stored: new parameters at their default, lost ones dropped."""
     known = {name: stored.get(name, parameter.default) for name, parameter in CATALOGUE.items()}
-    return Recipe.from_dict(known)
+    return Recipe.from_dict(known | {PHOTO: stored.get(PHOTO, "")})

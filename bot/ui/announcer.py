@@ -1,6 +1,8 @@
 """The announcer: posts results and edits cards by channel id, so they outlive the interaction's 15 minutes."""
 
 import io
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from disnake.http import Route, to_multipart_with_attachments
 from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import Job, JobState, Progress
 from bot.ui.cards import card
-from bot.ui.words import short, spans
+from bot.ui.words import plain, short, spans
 
 log = structlog.get_logger("atelier.announcer")
 
@@ -25,16 +27,18 @@ class Announcer:
         self._client = client
         self._seconds_left = seconds_left
 
-    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
-        """Post pictures as plain attachments; the message's id."""
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:
+        """Post pictures as plain attachments, under the part of the job they belong to; the message's id."""
         cells = [name.removesuffix(".png").removeprefix(f"{job.name}-") for name, _ in files]
-        return await self._post(job, f"-# **{job.name}** · {spans(cells)}", files, nonce)
+        return await self._post(job, f"-# {_headed(job, part)} · {spans(cells)}", files, nonce)
 
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
-        """Post the contact sheet and name the member who asked; the message's id."""
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+        """Post the contact sheet of the job, or of a part, and name the member who asked; the message's id."""
         end = "is complete" if job.state is JobState.DONE else "was cancelled; what it drew"
-        content = f"**{job.name}** {end}, <@{job.owner.id}>"
-        return await self._post(job, content, [(f"{job.name}-sheet.png", sheet)], nonce)
+        content = f"{_headed(job, part)} {end}, <@{job.owner.id}>"
+        plain_letters = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()  # as Discord keeps them
+        name = "-".join([job.name, *re.findall(r"[A-Za-z0-9]+", plain_letters), "sheet.png"])
+        return await self._post(job, content, [(name, sheet)], nonce)
 
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
@@ -75,3 +79,8 @@ class Announcer:
                 raise CannotPost(str(error)) from error
             raise
         return int(message["id"])
+
+
+def _headed(job: Job, part: str) -> str:
+    """The job, and the part of it that a message is about."""
+    return f"**{job.name}**" + (f" · {plain(short(part, 200))}" if part else "")

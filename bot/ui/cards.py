@@ -1,11 +1,13 @@
 """Cards: the one message of a job that is edited from quote to end, and its buttons."""
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import disnake
 
+from bot.domain.facetest import IDEAS, PEOPLE, SEEDS
 from bot.domain.job import Job, JobState, Progress
 from bot.ui.words import bar, code, count, duration, listing, plain, short
 
@@ -20,6 +22,9 @@ COLOURS = {
 }
 MOST_AXES = 12
 MOST_REMARKS = 5
+LONG_LABEL, LINE_LENGTH = 60, 120
+LONG_AXES = 2400
+"""Characters for all axes with long labels; an embed has 6000 in all."""
 
 Row = disnake.ui.ActionRow[Any]
 Card = tuple[disnake.Embed, list[Row]]
@@ -39,7 +44,7 @@ def card(
         description=_story(job, progress, seconds_left, pausing),
         colour=COLOURS[job.state],
     )
-    if job.kind == "sweep":
+    if job.kind in ("sweep", "test"):
         _add_axes(embed, job)
     _add_remarks(embed, job, progress, remarks)
     embed.set_footer(text=_footer(job))
@@ -48,14 +53,17 @@ def card(
 
 def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bool) -> str:
     quote = job.quote.summary if job.quote else count(progress.total, "image")
+    work = ""
+    if job.kind == "test":
+        quote, work = _extent(job), f"{quote}\n"
     bars = f"{bar(progress.settled, progress.total)}  **{progress.settled:,}** of {progress.total:,}"
     match job.state:
         case JobState.QUOTED:
-            return f"**{quote}**\n{_time(job)}"
+            return f"**{quote}**\n{work}{_time(job)}"
         case _ if pausing:
             return f"{bars}\nThe console is restarting; this goes on by itself when it is back."
         case JobState.QUEUED:
-            return f"**{quote}**\nQueued." + (
+            return f"**{quote}**\n{work}Queued." + (
                 f" About {duration(seconds_left)} until it is done." if seconds_left else ""
             )
         case JobState.RUNNING:
@@ -70,6 +78,13 @@ def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bo
     return f"**{count(progress.drawn, 'image')}**{failed}{spent}\n{quote}"
 
 
+def _extent(job: Job) -> str:
+    """A face test by its axes: 2 people × 4 ideas × 3 generations."""
+    people, ideas, generations = (len(job.layout.labels(axis)) for axis in (PEOPLE, IDEAS, SEEDS))
+    whom = count(people, "person") if people == 1 else f"{people:,} people"
+    return f"{whom} × {count(ideas, 'idea')} × {count(generations, 'generation')}"
+
+
 def _time(job: Job) -> str:
     if job.quote is None or job.quote.seconds is None:
         return "How long it takes is measured with the first images."
@@ -78,31 +93,57 @@ def _time(job: Job) -> str:
 
 
 def _add_axes(embed: disnake.Embed, job: Job) -> None:
-    for name, labels in job.layout.axes[:MOST_AXES]:
+    shown = sorted(job.layout.axes[:MOST_AXES], key=lambda axis: _is_long(axis[1]))  # side by side as far as they go
+    room = min(1000, LONG_AXES // max(1, sum(_is_long(labels) for _, labels in shown)))
+    for name, labels in shown:
         place = {job.layout.rows: " ↓", job.layout.columns: " →"}.get(name, "")
         values = [label if len(labels) > 1 or label else "—" for label in labels]
-        embed.add_field(f"{name}{place} ({len(labels)})", listing(values, 300) or "—", inline=True)
+        text = _lines(values, room) if _is_long(labels) else listing(values, 300) or "—"
+        embed.add_field(f"{name}{place} ({len(labels)})", text, inline=not _is_long(labels))
     if len(job.layout.axes) > MOST_AXES:
         names = ", ".join(code(name) for name, _ in job.layout.axes[MOST_AXES:])
         embed.add_field("and", short(names, 300), inline=False)
 
 
+def _is_long(labels: Sequence[str]) -> bool:
+    """Whether labels are texts, such as prompts, that need lines of their own."""
+    return any(len(label) > LONG_LABEL for label in labels)
+
+
+def _lines(labels: Sequence[str], most: int) -> str:
+    """Labels in lines, as many as fit into `most` characters, and how many more there are; always the first one."""
+    lines: list[str] = []
+    for number, label in enumerate(labels):
+        lines.append(f"- {plain(short(label, LINE_LENGTH))}")
+        rest = f"- … and {len(labels) - number} more"
+        if number and len("\n".join([*lines, rest])) > most:
+            return "\n".join([*lines[:-1], rest])
+    return "\n".join(lines)
+
+
 def _add_remarks(embed: disnake.Embed, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]]) -> None:
     by_remark: dict[str, list[str]] = {note: [] for note in job.notes}
     for item, remark in remarks:
-        by_remark.setdefault(remark, []).extend([item] if item else [])
+        for sentence in remark.splitlines():
+            by_remark.setdefault(sentence, []).extend([item] if item else [])
     if not by_remark:
         return
     lines = [
         (f"{code(names[0])}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: " if names else "")
-        + plain(short(remark, 160))
-        for remark, names in list(by_remark.items())[:MOST_REMARKS]
+        + plain(short(remark, 300))
+        for remark, names in sorted(by_remark.items(), key=_most_items_first)[:MOST_REMARKS]
     ]
     if len(by_remark) > MOST_REMARKS:
         lines.append(f"… and {len(by_remark) - MOST_REMARKS} more")
     embed.add_field(
         "What went wrong" if progress.failed else "Good to know", short("\n".join(lines), 1000), inline=False
     )
+
+
+def _most_items_first(said: tuple[str, list[str]]) -> int:
+    """What is said of the whole job first, then what is said of the most items."""
+    _, names = said
+    return -len(names) if names else -sys.maxsize
 
 
 def _footer(job: Job) -> str:

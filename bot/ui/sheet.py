@@ -1,4 +1,4 @@
-"""The contact sheet: a job's pictures on its axes, as one PNG.
+"""The contact sheet: the pictures of a job, or of one part of it, on its axes, as one PNG.
 
 Two axes span a grid; further axes each open a grid of their own below it; cells off the grid
 (an `include`, a random draw) follow as a gallery, each with what it was drawn with.
@@ -13,6 +13,7 @@ from math import ceil, sqrt
 from PIL import Image, ImageDraw, ImageFont
 
 from bot.domain.job import Item, ItemState, Job, Layout
+from bot.ui.lettering import Font, fit, length, wrapped
 from bot.ui.words import count
 from sweeps.parameters import CATALOGUE
 
@@ -22,8 +23,6 @@ MARGIN = 40
 LARGEST_SIDE = 6000
 LARGEST_BYTES = 9 * 2**20
 THUMBNAIL = (48, 320)
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,13 @@ def contact_sheet(job: Job, items: Sequence[Item], read: Callable[[str], bytes])
     drawn = [item for item in items if item.image]
     if not drawn:
         return None
-    blocks = _blocks(job.layout, items)
+    parts = [part for part in job.parted(items) if part]
+    blocks = _blocks(job.layout, items, job.layout.apart if len(parts) == 1 else None)
+    title = " · ".join([job.name, *(parts if len(parts) == 1 else ()), job.title])
     native, aspect = drawn[0].recipe.width, drawn[0].recipe.height / drawn[0].recipe.width
     width = _thumbnail_width(blocks, native, aspect)
     while True:
-        sheet = _draw(job, blocks, read, width, round(width * aspect))
+        sheet = _draw(job, title, blocks, read, width, round(width * aspect))
         png = io.BytesIO()
         sheet.save(png, "PNG", compress_level=6)
         if png.tell() <= LARGEST_BYTES or width <= THUMBNAIL[0]:
@@ -58,7 +59,8 @@ def contact_sheet(job: Job, items: Sequence[Item], read: Callable[[str], bytes])
         width = max(THUMBNAIL[0], round(width * 0.8))
 
 
-def _blocks(layout: Layout, items: Sequence[Item]) -> list[Block]:
+def _blocks(layout: Layout, items: Sequence[Item], titled: str | None) -> list[Block]:
+    """The grids of a sheet; `titled` is an axis on which all items lie at one place, told in the sheet's title."""
     names = [name for name, _ in layout.axes]
     on_grid = [item for item in items if item.at is not None and set(item.at) >= set(names) and names]
     blocks: list[Block] = []
@@ -72,22 +74,23 @@ def _blocks(layout: Layout, items: Sequence[Item]) -> list[Block]:
         repeats = max(len(same) for same in copies.values())
         for places in product(*(range(len(layout.labels(name))) for name in others)):
             for repeat in range(repeats):
-                heading = [f"{n}: {layout.labels(n)[i]}" for n, i in zip(others, places, strict=True)]
+                fixed = dict(zip(others, places, strict=True))
+                heading = [f"{name}: {layout.labels(name)[i]}" for name, i in fixed.items() if name != titled]
                 if repeats > 1:
                     heading.append(f"repeat {repeat + 1}")
-                fixed = dict(zip(others, places, strict=True))
                 blocks.append(_grid(layout, names, rows, columns, fixed, copies, repeat, ", ".join(heading)))
     loose = [item for item in items if item not in on_grid]
     if loose:
         varied = [name for axis in names for name in axis.split("+") if name in CATALOGUE]
         captions = {item.number: _caption_of(item, varied) for item in loose}
         blocks.append(_gallery(loose, ("beside the grid: " if on_grid else "") + " · ".join(varied), captions))
+    blocks = [block for block in blocks if any(item for row in block.cells for item in row)]
     if len(blocks) == 1 and not rows and on_grid and len(blocks[0].columns) > 8:
         # One long row reads badly; let it wrap, each picture under its value.
         labels = layout.labels(columns or "")
         captions = {item.number: labels[(item.at or {})[columns or ""]] for item in on_grid}
         return [_gallery(on_grid, columns or "", captions)]
-    return [block for block in blocks if any(item for row in block.cells for item in row)]
+    return blocks
 
 
 def _grid(
@@ -160,19 +163,37 @@ class Canvas:
         """Draw a grid whose pictures begin at `left`; heading and row labels stand in the margin beside it."""
         if block.heading:
             room = self.paper.width - 2 * MARGIN
-            self.pen.text((MARGIN, top), _fit(self.font, block.heading, room), INK, self.font)
+            self.pen.text((MARGIN, top), fit(self.font, block.heading, room), INK, self.font)
             top += self.line
         for column, label in enumerate(block.columns):
-            self._centred(_bare(label, self.width, self.font), left + column * (self.width + GAP), top, INK, self.font)
+            text = label if length(self.font, label) <= self.width else _bare(label)
+            self._centred(text, left + column * (self.width + GAP), top, INK, self.font)
         top += self.line if block.columns else 0
         for row, label in enumerate(block.rows):
             y = top + row * (self.height + GAP + _caption_height(block, self.line))
-            text = _fit(self.font, label, left - MARGIN - 12)
-            x = left - 12 - _width(self.font, text)
-            self.pen.text((x, y + (self.height - self.line) // 2), text, INK, self.font)
+            self._beside(label, left, y)
             for column, item in enumerate(block.cells[row]):
                 if item is not None:
                     self._cell(block, item, left + column * (self.width + GAP), y)
+
+    def _beside(self, label: str, left: int, y: int) -> None:
+        """A row's label in the margin: one line against the pictures, or a paragraph as high as they are."""
+        room = left - MARGIN - 12
+        if length(self.font, label) <= room:
+            x = left - 12 - length(self.font, label)
+            self.pen.text((x, y + (self.height - self.line) // 2), label, INK, self.font)
+            return
+        for font in (self.font, self.small):
+            pitch = round(getattr(font, "size", 10) * 1.35)
+            lines = wrapped(font, _bare(label), room)
+            if len(lines) * pitch <= self.height:
+                break
+        most = max(1, self.height // pitch)
+        if len(lines) > most:
+            lines[most - 1 :] = [fit(font, " ".join(lines[most - 1 :]), room)]
+        top = y + (self.height - len(lines) * pitch) // 2
+        for number, line in enumerate(lines):
+            self.pen.text((MARGIN, top + number * pitch), line, INK, font)
 
     def _cell(self, block: Block, item: Item, x: int, y: int) -> None:
         picture = self._picture(item)
@@ -197,15 +218,17 @@ class Canvas:
 
     def _centred(self, text: str, x: int, y: int, colour: tuple[int, int, int], font: Font) -> None:
         """One line of text, cut to a thumbnail's width, in the middle over or under it."""
-        text = _fit(font, text, self.width)
-        self.pen.text((x + (self.width - _width(font, text)) // 2, y), text, colour, font)
+        text = fit(font, text, self.width)
+        self.pen.text((x + (self.width - length(font, text)) // 2, y), text, colour, font)
 
 
-def _draw(job: Job, blocks: Sequence[Block], read: Callable[[str], bytes], width: int, height: int) -> Image.Image:
+def _draw(
+    job: Job, title: str, blocks: Sequence[Block], read: Callable[[str], bytes], width: int, height: int
+) -> Image.Image:
     size = max(12, min(20, width // 9))
     font, bold, line = ImageFont.load_default(size), ImageFont.load_default(size + 8), size + 8
     small = ImageFont.load_default(max(11, line // 2))
-    side = max((_width(font, label) for block in blocks for label in block.rows if label), default=0)
+    side = max((length(font, label) for block in blocks for label in block.rows if label), default=0)
     side = min(side + 16, 420) if side else 0
     across = max(len(block.cells[0]) for block in blocks)
     heights = [
@@ -217,10 +240,10 @@ def _draw(job: Job, blocks: Sequence[Block], read: Callable[[str], bytes], width
     total_height = header + sum(heights) + (len(blocks) - 1) * line + MARGIN
     canvas = Canvas(Image.new("RGB", (total_width, total_height), PAPER), read, width, height, font, small, line)
     room = total_width - 2 * MARGIN
-    canvas.pen.text((MARGIN, MARGIN - 8), _fit(bold, f"{job.name} · {job.title}", room), INK, bold)
+    canvas.pen.text((MARGIN, MARGIN - 8), fit(bold, title, room), INK, bold)
     drawn = sum(1 for block in blocks for row in block.cells for item in row if item and item.image)
     below = f"{count(drawn, 'image')} · {job.owner.name} · {job.created_at:%Y-%m-%d %H:%M} UTC"
-    canvas.pen.text((MARGIN, MARGIN + line), _fit(font, below, room), FAINT, font)
+    canvas.pen.text((MARGIN, MARGIN + line), fit(font, below, room), FAINT, font)
     top = header
     for block, block_height in zip(blocks, heights, strict=True):
         canvas.block(block, MARGIN + side, top)
@@ -232,20 +255,6 @@ def _caption_height(block: Block, line: int) -> int:
     return 0 if block.columns else line
 
 
-def _bare(label: str, width: int, font: Font) -> str:
-    """A column's label without its axis's name where both do not fit over a picture."""
-    return label if _width(font, label) <= width else label.split(" ", 1)[-1]
-
-
-def _width(font: Font, text: str) -> int:
-    return round(font.getlength(text))
-
-
-def _fit(font: Font, text: str, width: int) -> str:
-    """The text in one line, cut with an ellipsis to `width` pixels."""
-    text = " ".join(text.split())
-    if _width(font, text) <= width:
-        return text
-    while text and _width(font, text + "…") > width:
-        text = text[:-1]
-    return text.rstrip() + "…" if text else ""
+def _bare(label: str) -> str:
+    """A label without its axis's name, for where there is no room for both."""
+    return label.split(" ", 1)[-1]

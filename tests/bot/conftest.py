@@ -11,6 +11,7 @@ from bot.store.database import Sessions, open_database
 from bot.store.jobs import Jobs
 from sweeps.recipe import resolve
 
+HERE = Place(10, 11)
 MINA, THEO, ADA = Member(1, "Mina"), Member(2, "Theo"), Member(3, "Ada")
 
 
@@ -40,7 +41,7 @@ async def store_job(
         kind="sweep",
         title="a test",
         owner=owner,
-        place=Place(10, 11),
+        place=HERE,
         state=state,
         urgent=urgent,
         layout=layout or Layout((("seed", tuple(map(str, range(items)))),), None, "seed"),

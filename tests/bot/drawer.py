@@ -1,12 +1,18 @@
 """A renderer for tests of the use cases: real in its promises, it only paints nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from bot.domain.errors import CannotDraw, Interrupted
+from PIL import Image, ImageChops
+
+from bot.domain.errors import BadUpload, CannotDraw, Interrupted
+from bot.domain.person import FaceSeen, PhotoSeen
+from bot.pictures import open_picture
 from sweeps.parameters import Value
 from sweeps.plan import Pace
 from sweeps.recipe import Recipe
+
+FACE_COLOURS = ((255, 0, 0), (0, 0, 255))
 
 
 class Drawer:
@@ -17,6 +23,7 @@ class Drawer:
         self.defaults: Mapping[str, Value] = {"detail": False}
         self.drawn: list[int] = []
         self.failing: set[int] = set()
+        self.notes: tuple[str, ...] = ()
         self.hold = asyncio.Event()
         self.hold.set()
 
@@ -31,8 +38,17 @@ class Drawer:
             raise CannotDraw("set detail to false")
 
     async def draw(
-        self, recipe: Recipe, *, owner: str, urgent: bool, should_stop: Callable[[], bool]
+        self,
+        recipe: Recipe,
+        *,
+        owner: str,
+        urgent: bool,
+        should_stop: Callable[[], bool],
+        photos: Mapping[str, Sequence[bytes]],
+        canvas: bytes | None,
     ) -> tuple[bytes, tuple[str, ...]]:
+        assert set(photos) == set(recipe.people)
+        assert (canvas is None) is (not recipe.photo)
         for _ in range(recipe.steps):
             await asyncio.sleep(0.001)
             while not self.hold.is_set() and not should_stop():
@@ -42,4 +58,17 @@ class Drawer:
         if recipe.seed in self.failing:
             raise CannotDraw(f"seed {recipe.seed} cannot be drawn")
         self.drawn.append(recipe.seed)
-        return f"picture {recipe.seed}".encode(), ()
+        return f"picture {recipe.seed}".encode(), self.notes
+
+    async def look(self, photo: bytes) -> PhotoSeen:
+        """Whatever has one of the FACE_COLOURS is a face, as large as that colour reaches."""
+        try:
+            picture = open_picture(photo)
+        except BadUpload as error:
+            raise CannotDraw(str(error)) from error
+        boxes = []
+        for colour in FACE_COLOURS:
+            other = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).convert("L")
+            boxes.append(other.point(lambda level: 0 if level else 255).getbbox())
+        faces = [FaceSeen(box, 1.0, None, None, 1000.0, None) for box in sorted(filter(None, boxes))]
+        return PhotoSeen(*picture.size, tuple(faces))

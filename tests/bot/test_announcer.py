@@ -9,6 +9,7 @@ import pytest
 
 from bot.console import Console
 from bot.domain.errors import CannotDeliver, CannotPost
+from bot.domain.job import JobState
 from bot.store.jobs import Jobs
 from bot.ui.announcer import Announcer
 from bot.ui.answers import Answers
@@ -20,12 +21,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.names: list[list[str]] = []
         self.error: Exception | None = None
 
     async def request(self, route: Any, *, form: list[dict[str, Any]], files: Any) -> dict[str, str]:
         if self.error:
             raise self.error
         self.sent.append(json.loads(next(part["value"] for part in form if part["name"] == "payload_json")))
+        self.names.append([file.filename for file in files])
         return {"id": "1"}
 
     async def edit_message(self, channel: int, message: int, **payload: Any) -> None:
@@ -45,6 +48,30 @@ async def test_nothing_that_is_posted_mentions_anybody_and_every_post_enforces_i
     await announcer.show(job, await jobs.progress(job.id), [])
     assert [sent["allowed_mentions"] for sent in http.sent] == [{"parse": []}] * 3
     assert [(sent["nonce"], sent["enforce_nonce"]) for sent in http.sent[:2]] == [("nonce 1", True), ("nonce 2", True)]
+
+
+async def test_a_message_says_which_part_of_the_job_it_shows(jobs: Jobs) -> None:
+    http: Any = Recorder()
+    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
+    job = await store_job(jobs, state=JobState.DONE)
+    files = [(f"{job.name}-c00{number}.png", b"1") for number in (1, 2, 4)]
+    await announcer.post_results(job, files, "1", "mina *b.*")
+    await announcer.post_results(job, files, "2")
+    await announcer.post_sheet(job, b"sheet", "3", "mina *b.*")
+    await announcer.post_sheet(job, b"sheet", "4")
+    await announcer.post_sheet(job, b"sheet", "5", "Zoé 小")
+    assert [sent["content"] for sent in http.sent] == [
+        f"-# **{job.name}** · mina \\*b.\\* · c001 – c002, c004",
+        f"-# **{job.name}** · c001 – c002, c004",
+        f"**{job.name}** · mina \\*b.\\* is complete, <@1>",
+        f"**{job.name}** is complete, <@1>",
+        f"**{job.name}** · Zoé 小 is complete, <@1>",
+    ]
+    assert http.names[2:] == [
+        [f"{job.name}-mina-b-sheet.png"],
+        [f"{job.name}-sheet.png"],
+        [f"{job.name}-Zoe-sheet.png"],
+    ]
 
 
 async def test_the_console_mentions_nobody_unless_it_says_so() -> None:

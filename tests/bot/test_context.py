@@ -27,6 +27,7 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
 ) -> None:
     services = Services(
         desk=NOBODY,
+        quotes=NOBODY,
         forecast=NOBODY,
         queue=NOBODY,
         jobs=NOBODY,
@@ -34,7 +35,7 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
         renderer=NOBODY,
         uploads=NOBODY,
         answers=NOBODY,
-        faces=list,
+        faces=NOBODY,
         operator_roles=frozenset(named),
     )
     inter: Any = SimpleNamespace(

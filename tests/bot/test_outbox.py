@@ -8,13 +8,15 @@ import pytest
 
 import bot.jobs.delivery as delivery_module
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import ItemState, Job, JobState, Progress
+from bot.domain.job import Item, ItemState, Job, JobState, Layout, Progress
+from bot.domain.ports import NewItem
 from bot.jobs.delivery import Post
 from bot.jobs.outbox import Outbox
 from bot.store.database import open_database
 from bot.store.images import Images
 from bot.store.jobs import Jobs
-from tests.bot.conftest import store_job
+from sweeps.recipe import resolve
+from tests.bot.conftest import HERE, MINA, store_job
 
 
 class ShortMemory:
@@ -22,19 +24,21 @@ class ShortMemory:
 
     def __init__(self) -> None:
         self.messages: dict[str, list[str]] = {}
+        self.parts: dict[str, str] = {}
         self.shown: list[tuple[str, bool, list[str]]] = []
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
 
-    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
+    async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:
         if self.accepts_before_failing or not self.faults:
             self.messages.setdefault(nonce, [name for name, _ in files])
+            self.parts.setdefault(nonce, part)
         if self.faults:
             raise self.faults.pop(0)
         return list(self.messages).index(nonce) + 1
 
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str) -> int:
-        return await self.post_results(job, [("sheet", sheet)], nonce)
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+        return await self.post_results(job, [(sheet.decode(), sheet)], nonce, part)
 
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
@@ -272,3 +276,95 @@ async def test_two_messages_begun_apart_are_not_thrown_together(jobs: Jobs, imag
     await jobs.into_batch(job.id, [2], "a former message")
     await jobs.into_batch(job.id, [3], "another one")
     assert [item.number for item in await jobs.next_batch(job.id, 10)] == [2]
+
+
+async def two_people(jobs: Jobs, images: Images) -> Job:
+    """A finished face test of mina and theo, twelve pictures each, that were drawn in turn."""
+    layout = Layout(
+        (("face_folder", ("mina", "theo")), ("seed", tuple(map(str, range(12))))), None, "seed", "face_folder"
+    )
+    recipe = resolve({"prompt": "x"}, seed=1)
+    cells = [{"face_folder": person, "seed": seed} for person in (0, 1) for seed in range(12)]
+    job = await jobs.create(
+        kind="test",
+        title="a test",
+        owner=MINA,
+        place=HERE,
+        state=JobState.QUEUED,
+        items=[NewItem(f"c{number:03d}", number, recipe, at) for number, at in enumerate(cells, start=1)],
+        layout=layout,
+    )
+    for number in sorted(range(1, 25), key=lambda number: number % 12):
+        await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+    return job
+
+
+def sheet_of(job: Job, items: Sequence[Item], read: object) -> bytes:
+    return f"sheet of {items[0].name} to {items[-1].name}".encode()
+
+
+async def give_nothing_up(job: Job) -> None:
+    raise AssertionError(f"{job.name} was given up")
+
+
+async def test_parts_share_no_message_and_have_a_sheet_each(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await two_people(jobs, images)
+    async with Outbox(Post(jobs, images, channel, sheet_of, give_nothing_up)).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    shown = [(part, len(channel.messages[nonce])) for nonce, part in channel.parts.items()]
+    assert shown == [("mina", 10), ("mina", 2), ("theo", 10), ("theo", 2), ("mina", 1), ("theo", 1)]
+    pictures = [f"{job.name}-c{number:03d}.png" for number in range(1, 25)]
+    assert channel.names == [*pictures, "sheet of c001 to c012", "sheet of c013 to c024"]
+
+
+async def test_a_sheet_that_was_sent_is_not_sent_again_for_the_sake_of_the_next(jobs: Jobs, images: Images) -> None:
+    class Falters(ShortMemory):
+        """Takes every sheet but the first one at its second try only."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls: list[str] = []
+
+        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+            self.calls.append(part)
+            if self.calls == ["mina", "theo"]:
+                raise ConnectionError("lost")
+            return await super().post_sheet(job, sheet, nonce, part)
+
+    channel = Falters()
+    job = await two_people(jobs, images)
+    async with Outbox(Post(jobs, images, channel, sheet_of, give_nothing_up)).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.calls == ["mina", "theo", "theo"]
+
+
+async def test_what_lies_on_no_part_has_messages_of_its_own(jobs: Jobs, images: Images) -> None:
+    layout = Layout((("seed+steps", ("1", "2")),), None, "seed+steps", "seed+steps")
+    recipe = resolve({"prompt": "x"}, seed=1)
+    places = [{"seed+steps": 1}, None, {"seed+steps": 0}, {}, {"seed+steps": 1}]
+    job = await jobs.create(
+        kind="sweep",
+        title="a test",
+        owner=MINA,
+        place=HERE,
+        state=JobState.QUEUED,
+        items=[NewItem(f"c{number:03d}", number, recipe, at) for number, at in enumerate(places, start=1)],
+        layout=layout,
+    )
+    for number in range(1, 6):
+        await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+    batches = []
+    while batch := await jobs.next_batch(job.id, 10, layout.apart):
+        batches.append([item.number for item in batch])
+        await jobs.posted(job.id, batches[-1], 77)
+    assert batches == [[1, 5], [2, 4], [3]]
+    parts = job.parted(await jobs.items(job.id))
+    assert {part: [item.number for item in items] for part, items in parts.items()} == {
+        "1": [3],
+        "2": [1, 5],
+        "": [2, 4],
+    }

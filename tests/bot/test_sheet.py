@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -75,6 +76,64 @@ def test_every_label_leaves_ink_beside_its_row_and_over_its_column() -> None:
     over = picture.crop((int(left) - 80, int(top) - 110, int(left) + 80, int(top) - 84))
     assert beside.convert("L").getextrema()[0] < 100
     assert over.convert("L").getextrema()[0] < 100
+
+
+TALE = (
+    "standing on a pebble beach, noir mood, wearing an oilskin coat, grey light before rain, a steely gaze, film still"
+)
+PARTS = Layout(
+    (("face_folder", ("mina", "theo")), ("idea", (TALE, "reading")), ("seed", ("1", "2"))),
+    "idea",
+    "seed",
+    "face_folder",
+)
+
+
+def part(person: int) -> list[Item]:
+    places = [{"face_folder": person, "idea": idea, "seed": seed} for idea in (0, 1) for seed in (0, 1)]
+    return [
+        item(4 * person + number, colour, at)
+        for number, (colour, at) in enumerate(zip(COLOURS, places, strict=True), start=1)
+    ]
+
+
+def test_a_part_has_a_sheet_of_its_own_without_a_heading_that_repeats_its_title() -> None:
+    one, other = (opened(contact_sheet(job(PARTS), part(person), read)) for person in (0, 1))
+    without = Layout(tuple(axis for axis in PARTS.axes if axis[0] != "face_folder"), PARTS.rows, PARTS.columns)
+    assert one.size == other.size == opened(contact_sheet(job(without), part(0), read)).size
+    both = opened(contact_sheet(job(PARTS), [*part(0), *part(1)], read))
+    assert both.height > 2 * (one.height - 150)
+    red, white = centre(one, "red"), centre(one, "white")
+    assert red[0] < white[0] and red[1] < white[1]
+    title = (0, 0, one.width, 100)
+    assert one.crop(title).tobytes() != other.crop(title).tobytes()
+    rest = (0, 100, one.width, one.height)
+    assert one.crop(rest).tobytes() == other.crop(rest).tobytes()
+
+
+def ink_rows(picture: Image.Image, box: tuple[int, int, int, int]) -> int:
+    """How many separate lines of dark ink there are in a box."""
+    margin = picture.crop(box).convert("L")
+    dark = [margin.crop((0, y, margin.width, y + 1)).getextrema()[0] < 100 for y in range(margin.height)]
+    return sum(now and not before for before, now in zip([False, *dark], dark, strict=False))
+
+
+def test_a_long_label_becomes_a_paragraph_beside_its_row_and_never_reaches_the_pictures() -> None:
+    picture = opened(contact_sheet(job(PARTS), part(0), read))
+    left, top = (round(value) for value in centre(picture, "red"))
+    assert ink_rows(picture, (40, top - 80, left - 84, top + 80)) >= 3
+    assert ink_rows(picture, (left - 88, top - 80, left - 81, top + 80)) == 0
+    below = round(centre(picture, "blue")[1])
+    assert ink_rows(picture, (40, below - 80, left - 84, below + 80)) == 1
+
+
+def test_a_label_that_is_longer_than_its_picture_is_high_is_cut() -> None:
+    layout = Layout((("idea", (" ".join([TALE] * 9), "reading")), *PARTS.axes[2:]), "idea", "seed")
+    items = [replace(each, at={name: (each.at or {})[name] for name in ("idea", "seed")}) for each in part(0)]
+    picture = opened(contact_sheet(job(layout), items, read))
+    left, top = (round(value) for value in centre(picture, "red"))
+    assert ink_rows(picture, (40, top - 80, left - 84, top + 80)) >= 5
+    assert ink_rows(picture, (40, top + 80, left - 84, top + 88)) == 0
 
 
 def test_a_failed_cell_keeps_its_place_empty() -> None:

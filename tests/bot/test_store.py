@@ -1,17 +1,21 @@
 """The store keeps what was asked, drawn and posted, and records each outcome once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.domain.errors import NotFound, Refusal
 from bot.domain.job import ItemState, JobState
+from bot.domain.ports import NewItem
 from bot.settings import BadSettings
 from bot.store.database import Sessions, open_database
 from bot.store.images import Images
 from bot.store.jobs import Jobs
 from bot.store.members import KEPT_RECENT, MAX_PRESETS, MemberSettings
-from tests.bot.conftest import store_job
+from bot.store.schema import JobRow
+from sweeps.recipe import resolve
+from tests.bot.conftest import HERE, MINA, store_job
 
 
 async def test_a_job_comes_back_as_it_was_stored(jobs: Jobs) -> None:
@@ -24,6 +28,24 @@ async def test_a_job_comes_back_as_it_was_stored(jobs: Jobs) -> None:
         (3, "c003", 1, {"seed": 2}),
     ]
     assert items[1].recipe.seed == 1
+
+
+async def test_a_job_stored_before_there_were_parts_still_loads(jobs: Jobs, sessions: Sessions) -> None:
+    job = await store_job(jobs)
+    async with sessions.begin() as session:
+        row = await session.get(JobRow, job.id)
+        assert row is not None
+        row.layout = {name: value for name, value in row.layout.items() if name != "apart"}
+    assert await jobs.get(job.id) == job
+
+
+async def test_a_photo_that_a_recipe_begins_with_is_kept(jobs: Jobs) -> None:
+    recipe = replace(resolve({"prompt": "x"}, seed=1), photo="a" * 64)
+    job = await jobs.create(
+        kind="detail", title="a", owner=MINA, place=HERE, state=JobState.QUOTED, items=[NewItem("c001", 0, recipe)]
+    )
+    (item,) = await jobs.items(job.id)
+    assert (job.name, item.recipe) == (f"D{job.id}", recipe)
 
 
 async def test_a_state_changes_only_from_where_it_may(jobs: Jobs) -> None:

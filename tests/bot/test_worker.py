@@ -11,6 +11,7 @@ import bot.jobs.worker as worker_module
 from bot.domain.job import ItemState, Job, JobState
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
+from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
 from tests.bot.conftest import store_job
@@ -27,7 +28,8 @@ async def at_work(
     jobs: Jobs, folder: Path, drawer: Drawer | None = None
 ) -> AsyncIterator[tuple[Worker, JobQueue, Drawer]]:
     queue, drawer = JobQueue(8), drawer or Drawer()
-    async with Worker(queue, jobs, Images(folder), drawer, lambda job: None).working() as worker:
+    faces = Faces(folder / "faces")
+    async with Worker(queue, jobs, Images(folder), faces, drawer, lambda job: None).working() as worker:
         yield worker, queue, drawer
 
 
@@ -47,6 +49,15 @@ async def state(jobs: Jobs, job: Job) -> JobState:
     stored = await jobs.get(job.id)
     assert stored is not None
     return stored.state
+
+
+async def test_what_is_to_know_of_a_picture_is_kept_a_sentence_a_line(jobs: Jobs, tmp_path: Path) -> None:
+    drawer = Drawer()
+    drawer.notes = ("The prompt is too long.", "No face found.")
+    async with at_work(jobs, tmp_path, drawer) as (_, queue, _):
+        job = await admit(queue, jobs, 1)
+        await until(lambda: len(queue) == 0)
+    assert await jobs.remarks(job.id) == [("c001", "The prompt is too long.\nNo face found.")]
 
 
 async def test_a_job_runs_to_its_end_and_frees_its_place(jobs: Jobs, tmp_path: Path) -> None:
@@ -90,7 +101,7 @@ async def test_cancelling_stops_what_is_being_drawn_at_its_next_step(jobs: Jobs,
 
 async def test_a_queued_job_that_nobody_has_begun_ends_when_it_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
     queue = JobQueue(8)
-    worker = Worker(queue, jobs, Images(tmp_path), Drawer(), lambda job: None)  # not at work
+    worker = Worker(queue, jobs, Images(tmp_path), Faces(tmp_path), Drawer(), lambda job: None)  # not at work
     job = await admit(queue, jobs, 2)
     await worker.cancel(job)
     assert len(queue) == 0

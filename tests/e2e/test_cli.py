@@ -100,7 +100,7 @@ def test_render_draws_one_image_that_carries_its_recipe(data: Path, tmp_path: Pa
         (["--set", "guidance=5"], '--set: there is no parameter "guidance"; did you mean guidance_scale?'),
         (["--set", "steps"], '--set takes parameter=value, got "steps".'),
         (["--set", "steps=many"], '--set steps: expected a whole number from 1 to 150, got "many"'),
-        (["--set", "detail=on"], "This version draws the base stage only: set detail to false."),
+        (["--set", "face_folder=mina"], 'There is nobody named "mina", or their photos were removed.'),
         (["--set", "sampler=ddim", "--set", "schedule=ays"], 'schedule: expected uniform for sampler ddim, got "ays"'),
         (["--prompt", " "], "--prompt is empty; say what to draw."),
         (["--out", "x.jpg"], "--out: x.jpg is not the name of a PNG file, such as x.png."),

@@ -165,10 +165,26 @@ async def test_a_sweep_that_cannot_be_read_is_answered_with_a_sentence(
     assert content and "Traceback" not in content and "incident" not in content
 
 
-async def test_what_this_version_cannot_draw_is_refused_in_the_quote(atelier: Running) -> None:
-    text = b"{base: {prompt: x, detail: true}, parameters: {steps: '1-2'}}"
-    shown = await atelier.sandbox.members["ada"].run("/sweep", config=File("a.yaml", text))
-    assert "detail" in (await shown.reply())["content"]
+async def test_where_no_face_is_found_the_picture_stays_and_the_card_says_so(atelier: Running) -> None:
+    ada = atelier.sandbox.members["ada"]
+    text = b"{base: {prompt: x, steps: 1, detail: true}, parameters: {seed: '1-2'}}"
+    quoted = await ada.run("/sweep", config=File("a.yaml", text))
+    assert "2 cells = 2 bases + 2 face passes" in (await quoted.reply())["embeds"][0]["description"]
+    await ada.press(quoted, "Run")
+    embed = (await atelier.ended(quoted))["embeds"][0]
+    assert "2 images" in embed["description"]
+    said = {field["name"]: field["value"] for field in embed["fields"]}["Good to know"]
+    assert "`c001` and 1 more: No face found: the picture stays as it was." in said
+
+
+async def test_somebody_who_is_not_there_is_refused_in_the_quote(atelier: Running) -> None:
+    ada = atelier.sandbox.members["ada"]
+    sentence = 'There is nobody named "nobody" here for you;'
+    text = b"{base: {prompt: x}, parameters: {face_folder: {values: [nobody, noone]}}}"
+    swept = await ada.run("/sweep", config=File("a.yaml", text))
+    imagined = await ada.run("/imagine", prompt="x", face_folder="nobody")
+    for shown in (swept, imagined):
+        assert (await shown.reply())["content"].startswith(sentence)
 
 
 async def test_only_the_owner_or_an_operator_may_press_run(atelier: Running) -> None:

@@ -1,0 +1,248 @@
+"""Quotes: what a member asks for, read, checked, counted and stored; nothing is drawn before it is accepted."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.errors import NotYours, Refusal
+from bot.domain.facetest import FaceTest, whom
+from bot.domain.job import Job, JobState, Layout, Member, Place
+from bot.domain.ports import FaceStore, Ideas, ImageStore, JobStore, NewItem, Renderer, SettingsStore
+from bot.jobs.forecast import Forecast
+from bot.jobs.queue import JobQueue
+from bot.pictures import open_picture, to_png, within
+from sweeps.expand import Cell, Sweep, expand
+from sweeps.parameters import CATALOGUE, Value
+from sweeps.parse import parse
+from sweeps.plan import Plan, plan
+from sweeps.recipe import PHOTO, Recipe, draw_seed, resolve
+
+QUOTE_PATIENCE_SECONDS = 15.0
+"""How long a quote waits, just after the console's start, for the first measured times."""
+
+BRACES = "Braces are drawn as they stand here; in a sweep file they make an axis."
+FACELESS = (
+    "A face changes nothing where detail is off and start_merge_step is at or above steps: turn detail on, or set "
+    "start_merge_step lower."
+)
+A_PORTRAIT = "a portrait"
+NO_PROMPT = f'No prompt was given or set, so the faces are drawn as "{A_PORTRAIT}".'
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What a quote is made from, and kept in."""
+
+    jobs: JobStore
+    settings: SettingsStore
+    images: ImageStore
+    faces: FaceStore
+
+
+class Quotes:
+    """Turns what a member asks into a stored quote. Whom a member may not draw is in no quote of any kind."""
+
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        queue: JobQueue,
+        renderer: Renderer,
+        forecast: Forecast,
+        ideas: Ideas,
+        max_cells: int,
+        production: Mapping[str, Value],
+    ) -> None:
+        self._jobs = stores.jobs
+        self._settings = stores.settings
+        self._images = stores.images
+        self._faces = stores.faces
+        self._queue = queue
+        self._renderer = renderer
+        self._forecast = forecast
+        self._ideas = ideas
+        self._max_cells = max_cells
+        self._production = production
+
+    async def sweep(self, owner: Member, place: Place, text: bytes, title: str) -> Job:
+        """Read a sweep file and store it as a quote. Raises SweepError, CannotDraw, Refusal."""
+        settings = await self._settings.of(owner.id)
+        await self._renderer.measured(QUOTE_PATIENCE_SECONDS)
+        sweep = await asyncio.to_thread(self._expand, owner, text, settings)
+        planned = await self._checked(owner, sweep.recipes)
+        axes = tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes)
+        return await self._jobs.create(
+            kind="sweep",
+            title=sweep.name or title,
+            owner=owner,
+            place=place,
+            state=JobState.QUOTED,
+            items=_in_turn(planned, [(cell.id, _at(cell, sweep)) for cell in sweep.cells]),
+            layout=Layout(axes, sweep.rows, sweep.columns),
+            quote=self._forecast.quote(planned),
+            notes=[
+                *([f"{count} more cells lie beyond run_cap and are left out."] if (count := sweep.left_out) else []),
+                *_faceless(planned.recipes),
+            ],
+        )
+
+    async def imagine(self, owner: Member, place: Place, asked: Mapping[str, Value], images: int) -> Job:
+        """Store a quote for one recipe, or several that differ in their seed. Raises SweepError, Refusal."""
+        first = self._resolved({**await self._settings.of(owner.id), **asked})
+        if not first.prompt.strip():
+            raise Refusal("Say what to draw: give a prompt, or set one with /set prompt.")
+        with self._queue.place():
+            pass  # a full queue refuses before anything is stored or shown
+        recipes = [first]
+        for number in range(1, images):
+            recipes.append(Recipe.from_dict({**first.as_dict(), "seed": (first.seed + number) % 2**32}))
+        labels = tuple(str(recipe.seed) for recipe in recipes)
+        planned = await self._checked(owner, recipes)
+        return await self._jobs.create(
+            kind="imagine",
+            title=first.prompt,
+            owner=owner,
+            place=place,
+            state=JobState.QUOTED,
+            items=_in_turn(planned, [(f"c{n:03d}", {"seed": n - 1}) for n in range(1, images + 1)]),
+            urgent=True,
+            layout=Layout((("seed", labels),), None, "seed") if images > 1 else Layout(),
+            quote=self._forecast.quote(planned),
+            notes=[*([BRACES] if "{" in first.prompt else []), *_faceless(recipes)],
+        )
+
+    async def face_test(
+        self, owner: Member, place: Place, people: str, theme: str, ideas: int, generations: int
+    ) -> Job:
+        """Store a quote for each of these people in each of `ideas` ideas, `generations` times. Raises Refusal.
+
+        `people` are names with commas, of which each gets a part of its own; * and ? stand for several.
+        """
+        settings = await self._settings.of(owner.id)
+        named = whom(people, await asyncio.to_thread(self._faces.names, owner))
+        names = list(dict.fromkeys([await self._usable(owner, name) for name in named]))
+        if not names:
+            raise Refusal("Say whose faces to test: names with commas, or * for everybody whom you may draw.")
+        total = len(names) * ideas * generations
+        if total > self._max_cells:
+            raise Refusal(
+                f"{len(names):,} × {ideas:,} × {generations:,} are {total:,} images, and {self._max_cells:,} are the "
+                "most. Ask for fewer people, ideas or generations."
+            )
+        await self._renderer.measured(QUOTE_PATIENCE_SECONDS)
+        seed = settings.get("seed")
+        first_seed = int(seed) if seed is not None else draw_seed()
+        test = FaceTest(names, await self._ideas.ideas(theme, ideas, first_seed), first_seed, generations)
+        cells = list(test.cells(settings))
+        recipes = await asyncio.to_thread(lambda: [self._resolved(values) for values, _ in cells])
+        planned = await self._checked(owner, recipes)
+        return await self._jobs.create(
+            kind="test",
+            title=" · ".join(["Face test", *([theme.strip()] if theme.strip() else [])]),
+            owner=owner,
+            place=place,
+            state=JobState.QUOTED,
+            items=_in_turn(planned, [(f"c{n:03d}", at) for n, (_, at) in enumerate(cells, start=1)]),
+            layout=test.layout,
+            quote=self._forecast.quote(planned),
+            notes=_faceless(recipes),
+        )
+
+    async def detail(self, owner: Member, place: Place, asked: Mapping[str, Value], upload: bytes, name: str) -> Job:
+        """Store a quote for drawing the faces of an uploaded photo again. Raises BadUpload, SweepError, Refusal."""
+        opened = await asyncio.to_thread(open_picture, upload, name)
+        most = int(CATALOGUE["width"].maximum or 0)
+        photo = within(opened, most)
+        notes = []
+        if photo.size != opened.size:
+            notes.append(f"The photo was scaled down from {_size(opened.size)} to {_size(photo.size)} pixels.")
+        settings = {**await self._settings.of(owner.id), **asked}
+        if not str(settings.get("prompt", "")).strip():
+            settings["prompt"] = A_PORTRAIT
+            notes.append(NO_PROMPT)
+        with self._queue.place():
+            pass  # a full queue refuses before anything is stored or shown
+        width, height = (_side(length) for length in photo.size)
+        forced = {"width": width, "height": height, "detail": True}
+        recipe = self._resolved({**settings, **forced})
+        await self._checked(owner, [recipe])
+        image = await self._images.put(await asyncio.to_thread(to_png, photo))
+        # Once more on top: in production mode of the settings only the prompt, the seed and the face were kept.
+        recipe = Recipe.from_dict({**recipe.as_dict(), **forced, PHOTO: image})
+        planned = await self._checked(owner, [recipe])
+        return await self._jobs.create(
+            kind="detail",
+            title=name,
+            owner=owner,
+            place=place,
+            state=JobState.QUOTED,
+            items=_in_turn(planned, [("c001", None)]),
+            urgent=True,
+            quote=self._forecast.quote(planned),
+            notes=notes,
+        )
+
+    async def _usable(self, owner: Member, name: str) -> str:
+        """The name of a person whom the member may draw, as it is written. Raises NotFound, NotYours."""
+        person = await self._faces.person(owner, name)
+        if not person.usable_by(owner):
+            raise NotYours(f"{person.name} belongs to {person.owner_name}, and is not shared on this server.")
+        return person.name
+
+    async def _checked(self, owner: Member, recipes: Sequence[Recipe]) -> Plan:
+        """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal."""
+        people = {
+            name: await self._usable(owner, name) for name in sorted({n for each in recipes for n in each.people})
+        }
+        written = [replace(each, face_folder=", ".join(people[name] for name in each.people)) for each in recipes]
+
+        def planned() -> Plan:
+            for recipe in written:
+                self._renderer.check(recipe)
+            return plan(written)
+
+        return await asyncio.to_thread(planned)  # a thousand recipes take longer than the event loop may wait
+
+    def _resolved(self, settings: Mapping[str, Value]) -> Recipe:
+        return resolve(settings, defaults=self._renderer.defaults, production=self._production)
+
+    def _expand(self, owner: Member, text: bytes, settings: Mapping[str, Value]) -> Sweep:
+        return expand(
+            parse(text),
+            settings=settings,
+            defaults=self._renderer.defaults,
+            production=self._production,
+            faces=self._faces.names(owner),
+            max_cells=self._max_cells,
+        )
+
+
+def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]]) -> list[NewItem]:
+    """Items in display order, each with its turn in execution order."""
+    turn = {index: rank for rank, index in enumerate(planned.order)}
+    return [
+        NewItem(name, turn[index], recipe, at)
+        for index, ((name, at), recipe) in enumerate(zip(cells, planned.recipes, strict=True))
+    ]
+
+
+def _at(cell: Cell, sweep: Sweep) -> dict[str, int]:
+    """A cell's index by axis, without the axes it does not lie on."""
+    return {axis.name: index for axis, index in zip(sweep.axes, cell.at, strict=True) if index is not None}
+
+
+def _faceless(recipes: Sequence[Recipe]) -> list[str]:
+    """A note where somebody is named in a recipe whose stages never look at them."""
+    named = any(recipe.people and not recipe.detail and not recipe.identity_in_base for recipe in recipes)
+    return [FACELESS] if named else []
+
+
+def _side(length: int) -> int:
+    """A photo's width or height as a recipe may have it: the nearest multiple of 8 within its range."""
+    entry = CATALOGUE["width"]
+    least, most = int(entry.minimum or 0), int(entry.maximum or 0)
+    return min(max(round(length / entry.multiple_of) * entry.multiple_of, least), most)
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]:,} × {size[1]:,}"

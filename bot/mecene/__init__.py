@@ -1,0 +1,1 @@
+"""Mecene: the idea service. A theme in, prompt ideas out."""

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bot.domain.errors import CannotDraw, Interrupted
 from bot.domain.person import FaceSeen, PhotoSeen
 from bot.settings import BadSettings
@@ -141,6 +139,8 @@ class LocalRenderer:
 
 
 def _look(engine: "Engine", photo: bytes) -> PhotoSeen:
+    import numpy as np
+
     from pipeline import portrait
 
     image = np.asarray(open_photo(photo, "The photo"))

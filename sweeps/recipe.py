@@ -101,9 +101,14 @@ class Recipe:
         return 0 if self.photo else self.steps * (2 if self.guidance_scale > 1 else 1)
 
     @property
+    def face_passes(self) -> int:
+        """How many faces are drawn again, as far as can be told beforehand: one for each person, one for nobody."""
+        return max(1, len(self.people)) if self.detail else 0
+
+    @property
     def detail_evaluations(self) -> int:
-        """UNet evaluations of one face pass."""
-        return self.detail_run * (2 if self.detail_guidance > 1 else 1)
+        """UNet evaluations of its face passes."""
+        return self.face_passes * self.detail_run * (2 if self.detail_guidance > 1 else 1)
 
     def encode_key(self) -> str:
         """Key of the text encoding: the prompts that some stage of this recipe reads."""

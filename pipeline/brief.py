@@ -28,8 +28,11 @@ class Brief:
 
     @cached_property
     def key(self) -> str:
-        """Key of the finished picture."""
-        return self._with_people(self.recipe.key()) if self.recipe.detail else self.base_key
+        """Key of the finished picture. Whoever's face it is, each pass has its own prompt, made of the one asked."""
+        if not self.recipe.detail:
+            return self.base_key
+        prompts = repr([self.prompt_for(person) for person in (None, *self.people)]) if self.people else ""
+        return self._with_people(self.recipe.key() + prompts)
 
     @cached_property
     def base_key(self) -> str:

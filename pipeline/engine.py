@@ -8,31 +8,23 @@ picture takes its first step next.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from types import MappingProxyType
-from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from pipeline import guidance, pixels
+from pipeline import guidance
 from pipeline.analysers import open_analyser
-from pipeline.brief import Brief, brief
 from pipeline.config import Config
-from pipeline.errors import BadRecipe, Stopped
+from pipeline.darkroom import Darkroom
 from pipeline.faces import Faces
-from pipeline.faults import is_out_of_memory, translate, with_room
+from pipeline.faults import is_out_of_memory, with_room
 from pipeline.flight import Asker, Drawing, Flight
-from pipeline.memo import Memo
 from pipeline.pace import Pace, Stopwatch
 from pipeline.people import People
-from pipeline.photo import open_photo
 from pipeline.roster import Roster
-from pipeline.stages import base, detail
+from pipeline.stages import base
 from pipeline.starter import Starter
 from pipeline.trajectory import Trajectory
 from pipeline.weights import Modules, load
@@ -42,7 +34,6 @@ __all__ = ["Drawing", "Engine", "open_engine"]
 
 logger = logging.getLogger(__name__)
 
-V = TypeVar("V")
 NATIVE_BATCH = 8
 NOBODY: Mapping[str, Sequence[bytes]] = MappingProxyType({})
 STEPS_BEFORE_MORE = 100
@@ -51,14 +42,6 @@ STEPS_BEFORE_MORE = 100
 THREADS_PAY_FROM = 100_000_000
 """Parameters of a UNet from which more than one CPU thread helps. Measured with the tiny one on two busy cores, a
 call for eight pictures: 0.08 s on one thread, 2.3 s on two."""
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """What the memo keeps of a finished stage: its pixels [H, W, 3], and what is to be said about it."""
-
-    array: NDArray[np.uint8]
-    notes: tuple[str, ...]
 
 
 def open_engine(config: Config) -> "Engine":
@@ -87,13 +70,11 @@ class Engine:
         self.budget = config.memory_budget or NATIVE_BATCH * self._area(card.native_width, card.native_height)
         self._full_budget, self._clean_steps = self.budget, 0
         self.roster = Roster(modules.latent_scale)
-        self._pictures: Memo[Picture] = Memo(config.memo_bytes)
         self._starter = Starter(modules)
+        self._darkroom = Darkroom(modules.card.name, self.roster, self.faces, self.people, config.memo_bytes)
         self._clock = Stopwatch()
         self._ahead: torch.cuda.Event | None = None
-        self._closed = False
-        self._door = ThreadPoolExecutor(1, thread_name_prefix="door")  # one at a time, so in the order of asking
-        self._aside = ThreadPoolExecutor(2, thread_name_prefix="aside")
+        self._forgetful = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -118,19 +99,22 @@ class Engine:
         too. What was drawn before comes from the memo, what is in flight is waited for.
         """
         asker = Asker(recipe, owner, urgent, should_stop, on_step)
-        try:
-            if recipe.people or recipe.photo:  # reading photos takes a while, and this may be an event loop's thread
-                self._door.submit(self._enter, asker, photos, canvas)
-            else:
-                self._enter(asker, NOBODY, None)
-        except RuntimeError:
-            asker.fail(Stopped("The engine is closed; nothing more is drawn."))
+        self._darkroom.enter(asker, photos, canvas)
         return asker.future
 
     def check(self, recipe: Recipe) -> None:
         """Raises BadRecipe, a sentence, for what cannot be drawn with these weights; costs nothing."""
         if recipe.people:
             self.people.check()
+
+    def forget(self) -> None:
+        """Let go of all that is remembered of anybody: faces, identities, pictures. What is being drawn goes on."""
+        self._darkroom.forget()
+        self.people.forget()
+        self.faces.forget()
+        with self.roster.lock:
+            self._forgetful = True  # the rest is the engine thread's own
+            self.roster.lock.notify_all()
 
     def pace(self) -> Pace | None:
         """How fast pictures lately advanced; None before the second step."""
@@ -142,14 +126,9 @@ class Engine:
 
     def close(self) -> None:
         """Take nothing more, stop what is unfinished, and end the engine's threads."""
-        with self.roster.lock:
-            self._closed = True
-            self.roster.lock.notify()
+        self.roster.close()
         self._thread.join()
-        self._door.shutdown()
-        self._aside.shutdown()
-        for flight in list(self.roster.flights.values()):
-            self._fail(flight, Stopped("The engine was closed before the picture was finished."))
+        self._darkroom.close()
 
     def __enter__(self) -> "Engine":
         return self
@@ -171,7 +150,7 @@ class Engine:
         predicted = self._predict(batch)
         work = sum(flight.work for flight in batch[: len(predicted)])
         for flight, noise in zip(batch, predicted, strict=False):
-            with self._blame(flight):
+            with self.roster.blame(flight):
                 flight.advance(noise)
                 self._starter.keep(flight)
                 if flight.walk.done:
@@ -181,7 +160,7 @@ class Engine:
     def _admit(self) -> None:
         """Begin waiting flights while there is room."""
         while (flight := self.roster.next(self.budget)) is not None:
-            with self._blame(flight):
+            with self.roster.blame(flight):
                 flight.begin(*self._starter.begin(flight))
                 self.roster.running.append(flight)
 
@@ -206,7 +185,9 @@ class Engine:
         Out of memory halves the budget, and the same flights go on, fewer at a time, from the step they were at.
         """
         try:
-            predicted = self._unet([flight.walk for flight in batch]) if batch else []
+            if not batch:
+                return []
+            predicted = self._unet([flight.walk for flight in batch])
             self._regain()
             return predicted
         except Exception as error:
@@ -215,7 +196,7 @@ class Engine:
                 logger.warning("out of memory with a batch of %d; budget %d", len(batch), self.budget)
             else:
                 for flight in batch:
-                    self._fail(flight, error)
+                    self.roster.fail(flight, error)
             return []
 
     def _regain(self) -> None:
@@ -248,7 +229,7 @@ class Engine:
         decoded = with_room(lambda: base.decode(self.modules, flight.walk.latents))
         self.roster.land(flight)
         flight.land()
-        self._send(self._base_done if flight.canvas is None else self._face_done, flight, decoded)
+        self._darkroom.develop(flight, decoded)
 
     # Around the loop
 
@@ -259,19 +240,22 @@ class Engine:
             began = time.perf_counter()
             work = 0.0
             try:
+                if self._forgetful:
+                    self._forgetful = False
+                    self._starter.forget()
                 work = self.step()
                 self._keep_close()
             except Exception as error:  # a defect of the loop itself: fail whoever is in it, and go on
                 for flight in [*self.roster.waiting, *self.roster.running]:
-                    self._fail(flight, error)
+                    self.roster.fail(flight, error)
             if work:
                 self._clock.note(time.perf_counter() - began, work)
 
     def _wait(self) -> bool:
         """Sleep until there is something to draw; False once the engine is closed."""
         with self.roster.lock:
-            self.roster.lock.wait_for(lambda: self._closed or self.roster.waiting or self.roster.running)
-            return not self._closed
+            self.roster.lock.wait_for(lambda: self.roster.closed or self._forgetful or self.roster.anybody())
+            return not self.roster.closed
 
     def _keep_close(self) -> None:
         """Let the CPU run one step ahead of a GPU and no more, so that newcomers wait for no queued work."""
@@ -280,117 +264,6 @@ class Engine:
             self._ahead.record()
             if before is not None:
                 before.synchronize()
-
-    # Aside, on other threads
-
-    def _enter(self, asker: Asker, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> None:
-        """Find out who is meant, then let the asker join the flight to their picture, or begin one."""
-        try:
-            wanted = self._brief(asker.recipe, photos, canvas)
-        except Exception as error:
-            return asker.fail(translate(error, asker.recipe))
-        with self.roster.lock:
-            if self._closed:
-                return asker.fail(Stopped("The engine is closed; nothing more is drawn."))
-            known = self._pictures.find(wanted.key)
-            flight = None if known else self.roster.join(asker, wanted)
-            start = None if wanted.photo is None else Picture(wanted.photo, ())
-            start = start or self._pictures.find(wanted.base_key)
-        if known:
-            self._aside.submit(self._hand_over, [asker], known, 0.0, repeated=True)
-        elif flight and start:
-            self._send(self._look, flight, start)
-        elif flight:
-            self.roster.wait(flight)
-
-    def _brief(self, recipe: Recipe, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> Brief:
-        """The recipe with its people and its photo. Raises BadRecipe, BadPhoto, NoFaceFound."""
-        if recipe.detail and recipe.detail_run < 1:
-            raise BadRecipe(f"denoise {recipe.denoise:g} of {recipe.detail_steps} detail_steps leaves no step to draw.")
-        if recipe.photo and canvas is None:
-            raise BadRecipe("The photo that this recipe begins with is gone; upload it again.")
-        people = [self.people.identify(name, photos.get(name, ())) for name in recipe.people]
-        return brief(recipe, people, np.asarray(open_photo(canvas, "The photo")) if canvas and recipe.photo else None)
-
-    def _base_done(self, flight: Flight, decoded: torch.Tensor) -> None:
-        """Remember the base picture, and let everybody who waits for it go on with it."""
-        picture = Picture(pixels.to_array(decoded), flight.notes)
-        with self.roster.lock:
-            self._pictures.keep(flight.brief.base_key, picture, picture.array.nbytes)
-            others = self.roster.take_waiting_for(flight.brief.base_key)
-        for other in others:
-            self._send(self._look, other, picture)
-        self._look(flight, picture)
-
-    def _look(self, flight: Flight, picture: Picture) -> None:
-        """Find the faces in the base picture that are to be drawn again."""
-        flight.note(picture.notes)
-        flight.canvas = picture.array
-        if flight.brief.recipe.detail:
-            passes, notes = detail.passes(flight.brief, picture.array, self.faces.find(picture.array))
-            flight.passes.extend(passes)
-            flight.note(notes)
-        self._next_face(flight)
-
-    def _face_done(self, flight: Flight, decoded: torch.Tensor) -> None:
-        """Paste a face, so that the next one is cut out of the picture with it."""
-        assert flight.canvas is not None and flight.crop is not None
-        flight.canvas = detail.close_crop(flight.canvas, flight.crop, pixels.to_array(decoded))
-        self._next_face(flight)
-
-    def _next_face(self, flight: Flight) -> None:
-        """Open the next face pass and wait for room, or hand the picture over."""
-        assert flight.canvas is not None
-        if flight.passes:
-            flight.crop = detail.open_crop(flight.canvas, flight.passes.popleft())
-            return self.roster.wait(flight)
-        picture = Picture(flight.canvas, flight.notes)
-        with self.roster.lock:
-            self._pictures.keep(flight.key, picture, picture.array.nbytes)
-            self.roster.forget(flight)
-        seconds = time.perf_counter() - flight.admitted if flight.admitted else 0.0
-        self._hand_over(flight.askers, picture, seconds)
-
-    def _hand_over(self, askers: Sequence[Asker], picture: Picture, seconds: float, repeated: bool = False) -> None:
-        """Write the PNG and give it to everybody who waits, each with their own recipe inside."""
-        try:
-            png = pixels.encode_png(picture.array)
-            for i, asker in enumerate(askers):
-                own = pixels.inscribe(png, asker.recipe, self.modules.card.name)
-                again = repeated or i > 0
-                asker.resolve(Drawing(own, asker.recipe, seconds, asker.recipe.steps, again, picture.notes))
-        except Exception as error:
-            for asker in askers:
-                if not asker.future.done():
-                    asker.fail(translate(error, asker.recipe))
-
-    def _send(self, work: Callable[[Flight, V], None], flight: Flight, what: V) -> None:
-        """Go on with a flight on another thread; what goes wrong there concerns this flight alone."""
-
-        def run() -> None:
-            with self._blame(flight):
-                work(flight, what)
-
-        try:
-            self._aside.submit(run)
-        except RuntimeError:
-            self._fail(flight, Stopped("The engine was closed before the picture was finished."))
-
-    def _fail(self, flight: Flight, error: BaseException) -> None:
-        """Take the flight out, and tell everybody who waits for it why."""
-        with self.roster.lock:
-            self.roster.forget(flight)
-        for asker in flight.askers:
-            if not asker.future.done():
-                asker.fail(translate(error, asker.recipe))
-
-    @contextmanager
-    def _blame(self, flight: Flight) -> Iterator[None]:
-        """Whatever goes wrong inside concerns this flight alone."""
-        try:
-            yield
-        except Exception as error:
-            self._fail(flight, error)
 
     def _area(self, width: int, height: int) -> int:
         """A picture's share of a UNet call: its latent pixels."""

@@ -109,6 +109,11 @@ class Faces:
             raise NoFaceFound(f"No face was found in {what}: use one with a large, sharp face seen from the front.")
         return max(found, key=lambda face: face.area)
 
+    def forget(self) -> None:
+        """Let go of every face that was found."""
+        with self._remembering:
+            self._found.clear()
+
     def _remembered(self, key: str) -> tuple[Face, ...] | None:
         with self._remembering:
             return self._found.find(key)

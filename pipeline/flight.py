@@ -1,6 +1,7 @@
 """One picture on its way and everybody who waits for it: what several people ask for is drawn once."""
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Asker:
     should_stop: Callable[[], bool]
     on_step: Callable[[int, int], None]
     future: "Future[Drawing]" = field(default_factory=Future)
+    _end: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def left(self) -> bool:
         """Whether the picture is no longer wanted; a `should_stop` that fails counts as yes, and is logged."""
@@ -63,14 +65,18 @@ class Asker:
             logger.exception("on_step failed; the picture goes on")
 
     def resolve(self, drawing: Drawing) -> None:
-        """Hand over the picture, unless the future was cancelled meanwhile."""
-        if self.future.set_running_or_notify_cancel():
+        """Hand over the picture, unless the asker left meanwhile."""
+        if self._first_end():
             self.future.set_result(drawing)
 
     def fail(self, error: PipelineError) -> None:
-        """Hand over the failure, unless the future was cancelled meanwhile."""
-        if self.future.set_running_or_notify_cancel():
+        """Hand over the failure, unless the asker left meanwhile or has the picture."""
+        if self._first_end():
             self.future.set_exception(error)
+
+    def _first_end(self) -> bool:
+        """True once: an asker may leave on one thread while the picture comes on another."""
+        return self._end.acquire(blocking=False) and self.future.set_running_or_notify_cancel()
 
 
 @dataclass(eq=False)

@@ -58,7 +58,9 @@ def _soft(face: Face, region: Region) -> NDArray[np.float32]:
     # at a square, so that even its corners must see nothing else from the face, and nothing at all from the border.
     distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     within = slice(rim + 1, -rim - 1)
-    mask[within, within] = distance[within, within] <= rim * 2**0.5
+    # Squares of distances between pixels are whole numbers; what OpenCV gives misses them by a last digit that depends
+    # on where in memory the mask happens to lie.
+    mask[within, within] = np.rint(np.square(distance[within, within])) <= 2 * rim**2
     soft = cv2.GaussianBlur(mask, (2 * rim + 1, 2 * rim + 1), rim / 2.5)
     return np.where(soft > 1 - 1e-5, np.float32(1), soft).astype(np.float32)  # the weights' sum misses 1 by rounding
 

@@ -36,3 +36,8 @@ class Memo(Generic[V]):
         """Let go of the result of that key, if it is kept."""
         if key in self._results:
             self.size -= self._results.pop(key)[1]
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._results.clear()
+        self.size = 0

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +11,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.errors import BadRecipe
-from pipeline.faces import Face, Faces
+from pipeline.errors import BadRecipe, Stopped
+from pipeline.faces import CLASS_WORDS, Face, Faces
 from pipeline.identity.photomaker import PhotoMaker
 from pipeline.memo import Memo
 from pipeline.photo import open_photo
 
 MEMO_BYTES = 64 * 2**20
-UNSURE = "person"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,8 @@ class People:
         self._faces = faces
         self._photomaker = photomaker
         self._known: Memo[Person] = Memo(MEMO_BYTES)
-        self._lock = threading.Lock()
+        self._remembering = threading.Lock()  # held for a moment only: who is known never waits for a newcomer
+        self._meeting = threading.Lock()
 
     def check(self) -> None:
         """Raises BadRecipe, a sentence, where nobody can be identified on this machine."""
@@ -58,38 +58,56 @@ class People:
                 "are: put a face model pack into MODEL_DIR/insightface/models, or use PhotoMaker V1."
             )
 
-    def identify(self, name: str, photos: Sequence[bytes]) -> Person:
-        """The person in these photos (PNG, JPEG or WebP). Raises BadRecipe, BadPhoto, NoFaceFound."""
+    def identify(self, name: str, photos: Sequence[bytes], wanted: Callable[[], bool] = lambda: True) -> Person:
+        """The person in these photos (PNG, JPEG or WebP). Raises BadRecipe, BadPhoto, NoFaceFound.
+
+        Photos take a while: when `wanted()` is no longer true before one of them, Stopped.
+        """
         self.check()
         if not photos:
             raise BadRecipe(f"There are no photos of {name}: add some with /faces add.")
         digest = hashlib.sha256(b"".join(hashlib.sha256(photo).digest() for photo in photos)).hexdigest()
-        with self._lock:
-            person = self._known.find(f"{name}/{digest}")
-            if person is None:
-                person = self._meet(name, digest, photos)
-                self._known.keep(f"{name}/{digest}", person, person.pixels.nbytes)
-            return person
+        key = f"{name}/{digest}"
+        person = self._remembered(key)
+        if person is None:
+            with self._meeting:
+                person = self._remembered(key)  # by somebody who asked at the same time
+                if person is None:
+                    person = self._meet(name, digest, photos, wanted)
+                    with self._remembering:
+                        self._known.keep(key, person, person.pixels.nbytes)
+        return person
 
-    def _meet(self, name: str, digest: str, photos: Sequence[bytes]) -> Person:
+    def forget(self) -> None:
+        """Let go of everybody."""
+        with self._remembering:
+            self._known.clear()
+
+    def _remembered(self, key: str) -> Person | None:
+        with self._remembering:
+            return self._known.find(key)
+
+    def _meet(self, name: str, digest: str, photos: Sequence[bytes], wanted: Callable[[], bool]) -> Person:
         assert self._photomaker is not None
-        arrays = [
-            np.asarray(open_photo(photo, f"Photo {number} of {name}")) for number, photo in enumerate(photos, start=1)
-        ]
+        shots, seen = [], []
+        for number, photo in enumerate(photos, start=1):
+            if not wanted():
+                raise Stopped("Stopped before the picture was begun.")
+            shot = np.asarray(open_photo(photo, f"Photo {number} of {name}"))
+            shots.append(shot)
+            if self._photomaker.needs_embeddings:
+                # A photo and its embedding stay together: one without a face is an error, never left out in silence.
+                seen.append(self._faces.largest(shot, f"photo {number} of {name}"))
+            elif found := self._faces.find(shot):  # V1 reads the whole photo; the face tells the class word alone
+                seen.append(max(found, key=lambda face: face.area))
         embeddings = None
         if self._photomaker.needs_embeddings:
-            # A photo and its embedding stay together: one without a face is an error, never left out in silence.
-            seen = [
-                self._faces.largest(array, f"photo {number} of {name}") for number, array in enumerate(arrays, start=1)
-            ]
             embeddings = torch.from_numpy(np.stack([_embedding(face) for face in seen]))
-        else:
-            seen = [max(found, key=lambda face: face.area) for array in arrays if (found := self._faces.find(array))]
         return Person(
             name=name,
             digest=digest,
             class_word=_class_word(seen),
-            pixels=self._photomaker.pixels([Image.fromarray(array) for array in arrays]),
+            pixels=self._photomaker.pixels([Image.fromarray(shot) for shot in shots]),
             embeddings=embeddings,
         )
 
@@ -97,7 +115,7 @@ class People:
 def _class_word(seen: Sequence[Face]) -> str:
     """What most of the faces are taken for."""
     words = Counter(face.class_word for face in seen if face.sex)
-    return words.most_common(1)[0][0] if words else UNSURE
+    return words.most_common(1)[0][0] if words else CLASS_WORDS[None]
 
 
 def _embedding(face: Face) -> NDArray[np.float32]:

@@ -3,24 +3,34 @@
 A flight is waiting (for room), running (it takes steps) or aside (another thread finds, cuts or pastes for it).
 """
 
+import itertools
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.brief import Brief
 from pipeline.errors import Stopped
+from pipeline.faults import translate
 from pipeline.flight import Asker, Flight
+
+UNFINISHED = "The engine was closed before the picture was finished."
 
 
 class Roster:
-    """Flights by key. All but `running`, which is the engine's own, is read and changed under `lock`."""
+    """Flights by key. `flights` and `waiting` are read and changed under `lock`; `running` is the engine's own."""
 
     def __init__(self, scale: int) -> None:
         self.lock = threading.Condition()
         self.flights: dict[str, Flight] = {}
         self.waiting: list[Flight] = []
         self.running: list[Flight] = []
+        self.closed = False
         self._scale = scale
-        self._clock = 0
+        self._ticks = itertools.count(1)
         self._served: dict[str, int] = {}
 
     def join(self, asker: Asker, brief: Brief) -> Flight | None:
@@ -37,7 +47,11 @@ class Roster:
         with self.lock:
             if self.flights.get(flight.key) is flight:
                 self.waiting.append(flight)
-                self.lock.notify()
+                self.lock.notify_all()
+
+    def anybody(self) -> bool:
+        """Whether there is something to do: a step to take, or a flight to begin (the lock is held)."""
+        return bool(self.running) or any(not self._waits_for_another(flight) for flight in self.waiting)
 
     def next(self, budget: int) -> Flight | None:
         """Take the waiting flight whose turn it is; None when there is none, or no room for it.
@@ -68,36 +82,62 @@ class Roster:
         """Its trajectory has ended: it steps aside."""
         self.running.remove(flight)
 
-    def take_waiting_for(self, base_key: str) -> list[Flight]:
-        """Take out those who wait for that base picture, now that it is there (the lock is held)."""
-        taken = [flight for flight in self.waiting if flight.canvas is None and flight.brief.base_key == base_key]
-        self.waiting = [flight for flight in self.waiting if flight not in taken]
+    def release(self, flight: Flight, canvas: NDArray[np.uint8]) -> list[Flight]:
+        """The flight has its base picture; take out those who wait for the same one (the lock is held)."""
+        flight.canvas = canvas
+        key = flight.brief.base_key
+        taken = [other for other in self.waiting if other.canvas is None and other.brief.base_key == key]
+        self.waiting = [other for other in self.waiting if other not in taken]
+        self.lock.notify_all()
         return taken
 
     def drop(self) -> None:
         """Let go of askers who left, and of flights that nobody waits for any more."""
-        for flight in [*self.waiting, *self.running]:
+        with self.lock:
+            present = [*self.waiting, *self.running]
+        for flight in present:
             leaving = [asker for asker in tuple(flight.askers) if asker.left()]
             if leaving:
                 with self.lock:
                     flight.askers = [asker for asker in flight.askers if asker not in leaving]
-                    if not flight.askers:
+                    if not flight.askers and (flight in self.waiting or flight in self.running):
                         self.forget(flight)
             for asker in leaving:
                 asker.fail(Stopped("Stopped before the picture was finished."))
 
     def forget(self, flight: Flight) -> None:
-        """Take the flight out of every list (the lock is held)."""
-        for flights in (self.waiting, self.running):
-            if flight in flights:
-                flights.remove(flight)
-        if self.flights.get(flight.key) is flight:
-            del self.flights[flight.key]
+        """Take the flight out of every list."""
+        with self.lock:
+            for flights in (self.waiting, self.running):
+                if flight in flights:
+                    flights.remove(flight)
+            if self.flights.get(flight.key) is flight:
+                del self.flights[flight.key]
+            self.lock.notify_all()  # somebody may have waited for it
+
+    def fail(self, flight: Flight, error: BaseException) -> None:
+        """Take the flight out, and tell everybody who waits for it why."""
+        self.forget(flight)
+        for asker in flight.askers:
+            asker.fail(translate(error, asker.recipe))
+
+    @contextmanager
+    def blame(self, flight: Flight) -> Iterator[None]:
+        """Whatever goes wrong inside concerns this flight alone."""
+        try:
+            yield
+        except Exception as error:
+            self.fail(flight, error)
+
+    def close(self) -> None:
+        """Nobody more is taken, and those who are here are not begun."""
+        with self.lock:
+            self.closed = True
+            self.lock.notify_all()
 
     def tick(self) -> int:
         """A number larger than any before."""
-        self._clock += 1
-        return self._clock
+        return next(self._ticks)
 
     def _waits_for_another(self, flight: Flight) -> bool:
         """Whether another flight is about to have the base picture, or the step to fork from, that this one needs."""

@@ -16,10 +16,11 @@ from pipeline.prompt import Conditioning, Identity
 from pipeline.stages import base, detail
 from pipeline.trajectory import Fork, Trajectory
 from pipeline.weights import Modules
-from sweeps.recipe import Recipe
+from sweeps.recipe import Recipe, has_trigger
 
 EMBEDS_BYTES = 64 * 2**20
-FORKS_BYTES = 64 * 2**20
+FORKS_BYTES = 256 * 2**20
+"""A thousand steps of 1024 x 1024 pictures: all that the flights under way may share."""
 CROPS_BYTES = 16 * 2**20
 
 
@@ -44,10 +45,17 @@ class Starter:
         return detail.begin(self._modules, brief.recipe, crop, original, conditioning), conditioning.notes
 
     def keep(self, flight: Flight) -> None:
-        """Remember the last step of a base that a person may enter, so that others can fork there."""
-        if flight.crop is None and flight.brief.people and not flight.walk.done:
-            fork = flight.walk.fork()
-            self._forks.keep(_at(flight.brief, fork.done_steps), fork, fork.size)
+        """Remember the last step of a base that a person may enter, as long as it is the text's, for others to fork."""
+        walk, brief = flight.walk, flight.brief
+        marked = has_trigger(brief.recipe.prompt)  # a person's base has one, and one of nobody shares its text
+        if flight.crop is None and marked and not walk.done and walk.done_steps <= brief.recipe.text_steps:
+            fork = walk.fork()
+            self._forks.keep(f"{brief.prefix_key}@{fork.done_steps}", fork, fork.size)
+
+    def forget(self) -> None:
+        """Let go of everything that was made for anybody."""
+        for memo in (self._texts, self._identities, self._forks, self._crops):
+            memo.clear()
 
     def _begin_base(self, brief: Brief) -> tuple[Trajectory, tuple[str, ...]]:
         recipe = brief.recipe
@@ -62,8 +70,9 @@ class Starter:
 
     def _last_shared(self, brief: Brief) -> Fork | None:
         """The last step that this base shares with one drawn before."""
-        for done in range(brief.recipe.steps - 1, 0, -1) if brief.people else ():
-            if fork := self._forks.find(_at(brief, done)):
+        recipe = brief.recipe
+        for done in range(min(recipe.text_steps, recipe.steps - 1), 0, -1) if has_trigger(recipe.prompt) else ():
+            if fork := self._forks.find(f"{brief.prefix_key}@{done}"):
                 return fork
         return None
 
@@ -93,8 +102,3 @@ class Starter:
             latents = detail.encode(self._modules, magnified)
             self._crops.keep(key, latents, latents.nbytes)
         return latents
-
-
-def _at(brief: Brief, done: int) -> str:
-    """Key of a base's state after so many steps: shared as long as they use the text alone."""
-    return f"{brief.prefix_key if done <= brief.recipe.text_steps else brief.base_key}@{done}"

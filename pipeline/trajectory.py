@@ -22,8 +22,12 @@ class Fork:
 
     @property
     def size(self) -> int:
-        """Bytes held, about: multistep samplers keep up to three predictions beside the latent."""
-        return 4 * self.latents.nbytes + (0 if self.noise is None else self.noise.nbytes)
+        """Bytes held: the latent, the predictions that a multistep sampler keeps, and the generator's state."""
+        kept = [value if isinstance(value, list) else [value] for value in vars(self.scheduler).values()]
+        tensors = [tensor for values in kept for tensor in values if torch.is_tensor(tensor) and tensor.ndim == 4]
+        return sum(tensor.nbytes for tensor in (self.latents, *tensors)) + (
+            0 if self.noise is None else self.noise.nbytes
+        )
 
 
 class Trajectory:

@@ -19,7 +19,7 @@ from sweeps.words import either, quote, unknown
 
 KEPT_IN_PRODUCTION = ("prompt", "seed", "face_folder")
 NOTHING: Mapping[str, Value] = MappingProxyType({})
-TRIGGER = re.compile(r"(?<!\w)img(?!\w)", re.IGNORECASE)
+TRIGGER = re.compile(r"(?<!\w)[iI][mM][gG](?!\w)")
 """The word that marks whose face is meant: it stands behind a class word, "a portrait of a woman img"."""
 PHOTO = "photo"
 

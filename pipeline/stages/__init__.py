@@ -1,1 +1,1 @@
-"""The stages of a drawing: base now, faces and detail later."""
+"""The stages of a drawing: base, then detail."""

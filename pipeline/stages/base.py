@@ -47,17 +47,11 @@ def decode(modules: Modules, latents: torch.Tensor) -> torch.Tensor:
 
 
 def notes(recipe: Recipe, card: Card) -> tuple[str, ...]:
-    """Sentences about what will be drawn, but otherwise than the person who asked may expect."""
-    found = []
+    """Sentences about what will be drawn, but less well than it could be; they hold for everybody who shares it."""
     native = card.native_width * card.native_height
-    if not native / 2 <= recipe.width * recipe.height <= native * 2:
-        found.append(
-            f"{recipe.width} x {recipe.height} is far from {card.native_width} x {card.native_height}, "
-            f"the size {card.title} was made for; expect a weaker picture."
-        )
-    if recipe.people and not recipe.detail and not recipe.identity_in_base:
-        found.append(
-            f"Nothing in this picture looks like {' or '.join(recipe.people)}: detail is off, and start_merge_step "
-            f"{recipe.start_merge_step} lets nobody into the base picture."
-        )
-    return tuple(found)
+    if native / 2 <= recipe.width * recipe.height <= native * 2:
+        return ()
+    return (
+        f"{recipe.width} x {recipe.height} is far from {card.native_width} x {card.native_height}, "
+        f"the size {card.title} was made for; expect a weaker picture.",
+    )

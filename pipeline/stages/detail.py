@@ -52,18 +52,24 @@ def passes(brief: Brief, canvas: NDArray[np.uint8], faces: Sequence[Face]) -> tu
     """
     recipe = brief.recipe
     height, width, _ = canvas.shape
-    largest = sorted(faces, key=lambda face: -face.area)[:MOST_FACES]
-    chosen = sorted(largest[: len(brief.people)], key=lambda face: face.box[0])
-    people = dict(zip(map(id, chosen), brief.people, strict=False))
-    found: list[FacePass] = []
-    for face in sorted(largest, key=lambda face: face.box[0]):
-        region = geometry.crop_region(geometry.squared(face.box), recipe.crop_factor, width, height)
-        mask = masks.change_mask(face, region, (width, height))
-        if mask.any():
-            size = geometry.working_size(region, recipe.detail_size)
-            seed = (recipe.seed + len(found)) % 2**32
-            found.append(FacePass(face, region, mask, size, seed, people.get(id(face))))
-    return found, _notes(brief, len(faces), len(found))
+    places = [geometry.crop_region(geometry.squared(face.box), recipe.crop_factor, width, height) for face in faces]
+    change = [masks.change_mask(face, place, (width, height)) for face, place in zip(faces, places, strict=True)]
+    usable = [i for i in range(len(faces)) if change[i].any()]
+    drawn = sorted(sorted(usable, key=lambda i: -faces[i].area)[:MOST_FACES], key=lambda i: faces[i].box[0])
+    largest = sorted(drawn, key=lambda i: -faces[i].area)[: len(brief.people)]
+    people = dict(zip((i for i in drawn if i in largest), brief.people, strict=False))
+    found = [
+        FacePass(
+            face=faces[i],
+            region=places[i],
+            mask=change[i],
+            size=geometry.working_size(places[i], recipe.detail_size),
+            seed=(recipe.seed + number) % 2**32,
+            person=people.get(i),
+        )
+        for number, i in enumerate(drawn)
+    ]
+    return found, _notes(brief, len(usable), len(found))
 
 
 def open_crop(canvas: NDArray[np.uint8], face_pass: FacePass) -> Crop:

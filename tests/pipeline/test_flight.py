@@ -1,9 +1,15 @@
 """Equal pictures are drawn once: from the memo when finished, together when in flight."""
 
+import numpy as np
 import pytest
+import torch
 
 from pipeline import pixels
+from pipeline.brief import brief
 from pipeline.errors import Stopped
+from pipeline.faces import Face
+from pipeline.flight import Asker, Drawing, Flight
+from pipeline.stages import base, detail
 
 
 def test_120_recipes_with_one_base_draw_it_once(engine, recipe, calls):
@@ -88,3 +94,35 @@ def test_prompts_met_before_are_not_encoded_again(engine, recipe, modules):
         future.result()
     hook.remove()
     assert len(encoded) == 2  # the prompt and its negative, once
+
+
+def test_a_picture_is_fresh_before_its_first_step_alone_and_its_work_is_what_the_unet_does(modules, recipe):
+    """A face of 256 pixels after a base of 128; a megapixel is 2^20, and guidance 1 takes one evaluation a step."""
+    wanted = brief(recipe(detail=True, steps=1, guidance_scale=1.0, detail_guidance=4.0))
+    flight = Flight(wanted.key, wanted, 8, 1, [])
+    flight.begin(base.begin(modules, wanted.recipe, None), ())
+    assert (flight.fresh, flight.work) == (True, 128 * 128 / 2**20)
+    flight.advance(torch.zeros(1, 4, 16, 16))
+    assert not flight.fresh
+    flight.land()
+    flight.canvas = np.zeros((128, 128, 3), np.uint8)
+    (face,), _ = detail.passes(wanted, flight.canvas, [Face((40.0, 40.0, 80.0, 80.0), 0.9)])
+    flight.crop = detail.open_crop(flight.canvas, face)
+    flight.begin(detail.begin(modules, wanted.recipe, flight.crop, torch.zeros(1, 4, 32, 32), None), ())
+    assert (flight.fresh, flight.work) == (False, 2 * 256 * 256 / 2**20)
+
+
+def test_an_asker_ends_once_whatever_comes_first_and_after(recipe):
+    drawing = Drawing(b"", recipe(), 0.0, 4)
+    stopped = Stopped("Stopped.")
+    for first, ends in (("resolve", drawing), ("fail", stopped)):
+        asker = Asker(recipe(), "", False, lambda: False, lambda done, steps: None)
+        getattr(asker, first)(ends)
+        asker.resolve(drawing)
+        asker.fail(stopped)
+        assert (asker.future.exception() or asker.future.result()) is ends
+    gone = Asker(recipe(), "", False, lambda: False, lambda done, steps: None)
+    assert gone.future.cancel()
+    gone.resolve(drawing)
+    gone.fail(stopped)
+    assert gone.future.cancelled()

@@ -27,8 +27,9 @@ def asked(roster, recipe):
         named = {"prompt": "a woman img", "face_folder": "mina", "detail": True, "steps": 8, "start_merge_step": k}
         wanted = recipe(**named | settings)
         asker = Asker(wanted, owner, urgent, lambda: False, lambda done, steps: None)
-        flight = roster.join(asker, brief(wanted, [MINA]))
-        roster.wait(flight)
+        with roster.lock:
+            flight = roster.join(asker, brief(wanted, [MINA]))
+            roster.wait(flight)
         return flight
 
     return ask
@@ -52,8 +53,9 @@ def look(roster, flight):
     """Its base picture is there, and it waits for room for its first face."""
     roster.land(flight)
     flight.land()
-    flight.canvas = CANVAS
-    roster.wait(flight)
+    with roster.lock:
+        flight.canvas = CANVAS
+        roster.wait(flight)
 
 
 def test_one_on_its_way_goes_on_before_another_is_begun_whoever_asked(roster, asked, admit):
@@ -111,22 +113,27 @@ def test_a_face_waits_for_no_base(roster, asked, admit):
     for shared in (ahead.brief, face.brief):  # as when the base of both was forgotten and is drawn anew
         ahead.brief = shared
         assert roster.next(ROOM) is face
-        roster.wait(face)
+        with roster.lock:
+            roster.wait(face)
 
 
 def test_a_new_base_picture_lets_those_go_on_who_have_none(roster, asked, admit):
-    face, waiting, other = asked(weight=0.5), asked(weight=1.5), asked(seed=9)
+    face, drawn, waiting, other = asked(weight=0.5), asked(weight=0.7), asked(weight=1.5), asked(seed=9)
     assert admit(8) is face
     look(roster, face)
-    assert roster.take_waiting_for(face.brief.base_key) == [waiting]
-    assert roster.waiting == [other, face]
+    with roster.lock:
+        assert roster.release(drawn, CANVAS) == [waiting]  # as when the base was forgotten, and is drawn anew
+    assert drawn.canvas is CANVAS
+    assert roster.waiting == [drawn, other, face]
 
 
 def test_who_is_forgotten_neither_waits_any_more_nor_takes_a_successor_along(roster, asked):
     first = asked()
-    roster.forget(first)
+    with roster.lock:
+        roster.forget(first)
     second = asked()
-    roster.forget(first)
-    roster.wait(first)
+    with roster.lock:
+        roster.forget(first)
+        roster.wait(first)
     assert roster.waiting == [second]
     assert list(roster.flights.values()) == [second]

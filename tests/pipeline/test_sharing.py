@@ -1,11 +1,16 @@
 """What several pictures have in common is drawn once: bases, first steps, and in whatever order they are asked for."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 import torch
 
 from pipeline.errors import Stopped
+from pipeline.families import tiny
+from pipeline.schedule import build
+from pipeline.starter import FORKS_BYTES
+from pipeline.trajectory import Trajectory
 from sweeps.plan import plan
 
 AXES = {
@@ -22,7 +27,7 @@ ORDERS = (
 
 
 def draw_all(engine, recipes, photos):
-    """Hands over as the worker does: in order, a few at a time."""
+    """Hands over a few at a time, as a worker with as many lanes does."""
     waiting, drawings = list(recipes), []
     while waiting:
         batch, waiting = waiting[:32], waiting[32:]
@@ -74,12 +79,14 @@ def test_bases_fork_where_identity_enters_and_equal_separate_runs_bit_for_bit(
     assert len({alone[cell].numpy().tobytes() for cell in cells}) == 5
 
 
-def test_a_fork_taken_late_needs_no_step_again(new_engine_v2, recipe, photos, calls_v2):
+@pytest.mark.parametrize("k", [0, 3, 6])
+def test_a_fork_taken_late_needs_no_step_again(new_engine_v2, recipe, photos, calls_v2, k):
+    """From right after the first step to right before the last."""
     engine = new_engine_v2()
     engine.draw(bases(recipe, start_merge_step=150), photos=photos).result(60)
     calls_v2.clear()
-    engine.draw(bases(recipe, start_merge_step=3), photos=photos).result(60)
-    assert sum(map(len, calls_v2)) == 2 * 4
+    engine.draw(bases(recipe, start_merge_step=k), photos=photos).result(60)
+    assert sum(map(len, calls_v2)) == 2 * (8 - (k + 1))
 
 
 def test_when_the_one_ahead_is_stopped_the_next_goes_on_from_its_last_step(
@@ -116,3 +123,33 @@ def test_people_of_the_same_class_word_share_the_base_that_nobody_enters(new_eng
     ]
     assert drawings[0].png != drawings[1].png
     assert sum(map(len, calls_v2)) == 4 + 2 * 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
+def test_with_and_without_the_person_the_first_steps_are_the_same(new_engine_v2, recipe, photos, calls_v2, order):
+    """A prompt with a trigger is the same text to both; steps 0..4 are walked once, as the plan counts."""
+    person = bases(recipe, start_merge_step=4)
+    cells = [(person, replace(person, face_folder=""))[index] for index in order]
+    draw_all(new_engine_v2(), cells, photos)
+    assert sum(map(len, calls_v2)) == plan(cells).evaluations == 2 * (8 + 3)
+
+
+def test_the_forks_of_many_bases_under_way_at_full_size_fit(modules_v2, recipe, photos):
+    """32 lanes with k = 10 at 1024 x 1024: 11 states a base, each a latent of 256 KiB (Euler)."""
+    fork = Trajectory(
+        torch.zeros(1, 4, 128, 128), build(tiny.SCHEDULER, "euler", "ays", 20), None, torch.zeros(2, 6), 4.0
+    ).fork()
+    assert fork.size == 256 * 2**10
+    assert 32 * 11 * fork.size <= FORKS_BYTES
+
+
+def test_with_little_room_for_forks_nothing_is_wrong_only_drawn_again(
+    new_engine_v2, recipe, photos, trajectories, monkeypatch
+):
+    cells = [bases(recipe, start_merge_step=k, weight=w) for k in (2, 5) for w in (0.5, 1.5)]
+    draw_all(new_engine_v2(memory_budget=16 * 16), cells, photos)
+    expected = {cell: trajectories.pop(cell).latents for cell in cells}
+    monkeypatch.setattr("pipeline.starter.FORKS_BYTES", 0)
+    draw_all(new_engine_v2(memory_budget=16 * 16), cells, photos)
+    for cell in cells:
+        assert torch.equal(trajectories[cell].latents, expected[cell])

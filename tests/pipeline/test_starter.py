@@ -125,11 +125,12 @@ def test_a_person_is_encoded_once_for_all_weights_and_a_crop_once_for_all_people
         modules.vae.encoder.register_forward_hook(lambda *_: crops.append(1)),
     ]
     starter, mina, theo = Starter(modules), person("mina", seed=1), person("theo", seed=2)
-    wanted = [recipe(prompt="a man img", face_folder="mina", detail=True, weight=weight) for weight in (0.5, 1.0, 1.5)]
+    settings = {"prompt": "a man img", "detail": True, "crop_factor": 1.5}
+    wanted = [recipe(face_folder="mina", weight=weight, **settings) for weight in (0.5, 1.0, 1.5)]
     for each in wanted:
         begun(starter, a_face(brief(each, [mina]), mina))
     assert (len(encoded), len(crops)) == (1, 1)
-    other = recipe(prompt="a man img", face_folder="theo", detail=True)
+    other = recipe(face_folder="theo", **settings)
     begun(starter, a_face(brief(other, [theo]), theo))
     assert (len(encoded), len(crops)) == (2, 1)
     begun(starter, a_face(brief(other, [theo]), theo, box=(38.0, 42.0, 88.0, 92.0)))  # the same size at another place

@@ -89,3 +89,23 @@ def test_a_photo_costs_its_face_pass_alone() -> None:
     assert found.summary() == "1 cell = 1 face pass"
     assert (found.evaluations, found.unique_bases) == (20, 0)
     assert found.seconds(Pace((1.0, 2.0), (0.5, 0.5))) == pytest.approx((5.5, 10.5))
+
+
+def test_bases_that_share_their_first_steps_are_drawn_side_by_side() -> None:
+    text = "base: {face_folder: mina, prompt: a man img, detail: false}\nparameters: {%s}"
+    found = planned(text % "start_merge_step: [5, 10], seed: [1, 2]")
+    assert [found.recipes[index].seed for index in found.order] == [1, 1, 2, 2]
+    assert found.order == (0, 2, 1, 3)
+
+
+def test_two_people_in_one_picture_are_two_face_passes() -> None:
+    found = planned("base: {face_folder: 'mina, theo', prompt: two people img}\nparameters: {seed: [1, 2]}")
+    assert found.summary() == "2 cells = 2 bases + 4 face passes"
+    assert found.evaluations == found.naive_evaluations == 2 * (2 * 20 + 2 * 2 * 10)
+    assert found.tokens(Prices(base=1, detail=1)) == 2 + 4
+
+
+def test_equal_bases_stand_together_among_those_that_share_their_first_steps() -> None:
+    text = "base: {face_folder: mina, prompt: a man img}\nparameters: {denoise: [0.35, 0.5], start_merge_step: [5, 10]}"
+    found = planned(text)
+    assert (found.unique_bases, found.order) == (2, (0, 2, 1, 3))

@@ -188,3 +188,17 @@ def test_a_recipe_on_a_photo_survives_json_and_draws_no_base() -> None:
     assert BROUGHT.base_evaluations == 0
     with pytest.raises(SweepError, match=r'^photo: expected a picture\'s SHA-256, got "\.\./secret"$'):
         Recipe.from_dict({**PLAIN.as_dict(), "photo": "../secret"})
+
+
+def test_another_photo_is_another_picture() -> None:
+    other = replace(BROUGHT, photo="6" * 64)
+    for key in ("prefix_key", "base_key", "faces_key", "detail_key"):
+        assert getattr(other, key)() != getattr(BROUGHT, key)()
+
+
+def test_what_the_text_encoders_read_alike_without_a_trigger_is_one_base() -> None:
+    """The trigger is a space to them: with it and with a space in its place, nobody's picture is the same."""
+    marked, plain = (replace(PLAIN, prompt=prompt) for prompt in ("a man img", "a man  "))
+    assert marked.base_key() == plain.base_key()
+    assert marked.detail_key() == plain.detail_key()
+    assert replace(NAMED, prompt="a man img").detail_key() != replace(NAMED, prompt="a man  ").detail_key()

@@ -165,7 +165,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client.offer(
             Services(
-                desk=Desk(jobs, queue, worker),
+                desk=Desk(jobs, faces, queue, worker),
                 quotes=quotes,
                 forecast=forecast,
                 queue=queue,
@@ -218,7 +218,7 @@ async def _until(
 async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, ...]:
     renderer = LocalRenderer(_engine_config(settings))
     faces = Faces(settings.data_dir / "faces")
-    photos = {name: await faces.photos(name) for name in recipe.people}
+    photos = {name: await faces.photos(name, None) for name in recipe.people}
     async with renderer.drawing():
         renderer.load(measure=False)
         png, notes = await renderer.draw(

@@ -9,6 +9,7 @@ from pipeline.errors import BadPhoto
 from pipeline.photo import open_photo
 
 MOST_BYTES = 10 * 2**20
+MOST_SIZE = f"{MOST_BYTES // 2**20} MiB"
 LEAST_SIDE = 64
 
 

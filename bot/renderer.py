@@ -112,6 +112,11 @@ class LocalRenderer:
         except PipelineError as error:
             raise CannotDraw(str(error)) from error
 
+    async def forget(self) -> None:
+        """Let go of all that is remembered of anybody's photos and pictures; what is being drawn goes on."""
+        if self._loading is not None and self.ready:
+            await asyncio.to_thread(self._loading.result().forget)  # others may be at what is remembered
+
     async def _engine(self) -> "Engine":
         """The engine, once its weights are loaded. Raises Interrupted when they cannot be."""
         try:
@@ -151,7 +156,7 @@ def _look(engine: "Engine", photo: bytes) -> PhotoSeen:
             score=face.score,
             sex=face.sex,
             yaw=portrait.yaw(face),
-            sharpness=portrait.sharpness(image, face.box),
+            blurred=portrait.sharpness(image, face.box) < portrait.BLURRED_BELOW,
             embedding=None if face.embedding is None else tuple(face.embedding.tolist()),
         )
         for face in engine.faces.find(image)

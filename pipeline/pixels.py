@@ -72,16 +72,17 @@ def inscribe(png: bytes, recipe: Recipe, model: str) -> bytes:
 
 
 def parameters_text(recipe: Recipe, model: str) -> str:
-    """The recipe in the form that AUTOMATIC1111's web UI writes and other tools read."""
+    """The recipe in the form that AUTOMATIC1111's web UI writes and other tools read; on a photo the face pass's."""
+    brought = bool(recipe.photo)
     settings = {
-        "Steps": recipe.steps,
+        "Steps": recipe.detail_steps if brought else recipe.steps,
         "Sampler": SAMPLER_NAMES.get(recipe.sampler, recipe.sampler),
         "Schedule type": SCHEDULE_NAMES.get(recipe.schedule, recipe.schedule),
-        "CFG scale": f"{recipe.guidance_scale:g}",
+        "CFG scale": f"{recipe.detail_guidance if brought else recipe.guidance_scale:g}",
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model": model,
-    }
+    } | ({"Denoising strength": f"{recipe.denoise:g}"} if brought else {})
     lines = [recipe.prompt]
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sweeps.recipe import Recipe
+from sweeps.recipe import Recipe, has_trigger
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class Plan:
         """The plan in one line: "48 cells = 6 bases + 48 face passes"."""
         passes = f" + {_times(self.unique_details, 'face pass', 'face passes')}" if self.unique_details else ""
         bases = _times(self.unique_bases, "base", "bases")
+        if self._class_words_decide:
+            bases = f"up to {bases}"
         twins = f", {self.duplicates:,} equal to another" if self.duplicates else ""
         work = f"{bases}{passes}" if self.unique_bases or not passes else passes.removeprefix(" + ")
         return f"{_times(self.cells, 'cell', 'cells')} = {work}{twins}"
@@ -125,6 +127,12 @@ class Plan:
                 found[recipe] = recipe.base_evaluations * (recipe.steps - shared) // recipe.steps
                 walked = max(walked, recipe.text_steps)
         return found
+
+    @property
+    def _class_words_decide(self) -> bool:
+        """Whether several people's class words are put in front: those of the same sex share bases, if any are."""
+        unmarked = {recipe.people for recipe in self.recipes if recipe.people and not has_trigger(recipe.prompt)}
+        return len(unmarked) > 1
 
     @cached_property
     def _details(self) -> dict[str, Recipe]:

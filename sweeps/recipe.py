@@ -194,7 +194,8 @@ def resolve(
 
     With production_mode on, `production` stands over the defaults, and of the settings only the prompt, the
     seed and the face are kept. Without a seed in the settings it is `seed`, or one drawn here. A schedule that
-    nobody chose follows the sampler. Raises SweepError; the path of a wrong value is its parameter's name.
+    nobody chose follows the sampler, and a person who is named is drawn: detail is on unless it was chosen, or left to
+    the production recipe. Raises SweepError; the path of a wrong value is its parameter's name.
     """
     problems = Problems()
     own = checked(settings, problems)
@@ -209,6 +210,8 @@ def resolve(
     schedules = SAMPLER_SCHEDULES[str(values["sampler"])]
     if own.get("schedule") is None and values["schedule"] not in schedules:
         values["schedule"] = schedules[0]
+    if values["face_folder"] and own.get("detail") is None and not values["production_mode"]:
+        values["detail"] = True
     recipe = Recipe(**values)  # type: ignore[arg-type]
     problems.extend(recipe._contradictions())
     problems.raise_if_any()

@@ -8,9 +8,10 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 
 from bot.cogs.context import place
 from bot.cogs.options import asked_values, options_from
+from bot.cogs.people import people_choices
 from bot.cogs.quoting import QuotingCog
 from bot.domain.job import Job, Member, Place
-from bot.pictures import MOST_BYTES
+from bot.pictures import MOST_BYTES, MOST_SIZE
 from bot.ui.words import short
 from sweeps.parameters import Value
 
@@ -47,8 +48,8 @@ class DetailCog(QuotingCog):
 
     @detail.autocomplete("face_folder")
     async def _complete_people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        return await self._people(inter, typed)
+        return await people_choices(self.services, inter, typed)
 
     async def _quote(self, owner: Member, where: Place, image: disnake.Attachment, asked: dict[str, Value]) -> Job:
-        upload = await self.services.uploads.read(image, MOST_BYTES, f"{MOST_BYTES // 2**20} MiB")
+        upload = await self.services.uploads.read(image, MOST_BYTES, MOST_SIZE)
         return await self.services.quotes.detail(owner, where, asked, upload, short(Path(image.filename).name, 100))

@@ -9,6 +9,7 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 import sweeps
 from bot.cogs.context import Services, place
 from bot.cogs.options import asked_values, options_from
+from bot.cogs.people import people_choices
 from bot.cogs.quoting import QuotingCog
 from bot.domain.errors import BadUpload, NotFound
 from bot.domain.job import Job, Member, Place
@@ -62,7 +63,7 @@ class DrawCog(QuotingCog):
 
     @imagine.autocomplete("face_folder")
     async def _complete_people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        return await self._people(inter, typed)
+        return await people_choices(self.services, inter, typed)
 
     @commands.slash_command(name="sweep")
     async def sweep(

@@ -9,16 +9,17 @@ from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Cog
+from bot.cogs.people import MOST_CHOICES
 from bot.domain.errors import NotYours, Refusal
 from bot.domain.person import CONSENT, Person, checked_name, same_name, short_name, verdict
 from bot.jobs.examination import Examination, examine
-from bot.pictures import MOST_BYTES
-from bot.ui.people import about, added_text, lint_card, people_list, receipt_text
+from bot.jobs.removal import remove
+from bot.pictures import MOST_BYTES, MOST_SIZE
+from bot.ui.people import about, added_text, lint_card, people_list, receipt_text, shared_text
 from bot.ui.portraits import Portrait, portraits
 from bot.ui.words import short
 
-MOST_CHOICES = 25
-A_PHOTO = "PNG, JPEG or WebP, up to 10 MB"
+A_PHOTO = f"PNG, JPEG or WebP, up to {MOST_SIZE}"
 
 
 class FacesCog(Cog):
@@ -26,7 +27,7 @@ class FacesCog(Cog):
 
     @commands.slash_command(name="faces")
     async def faces(self, inter: ApplicationCommandInteraction) -> None:
-        """People: list, add, remove, or look over their photos"""
+        """People: list, add, share, remove, or look over their photos"""
 
     @faces.sub_command(name="list")
     async def _list(self, inter: ApplicationCommandInteraction) -> None:
@@ -54,12 +55,28 @@ class FacesCog(Cog):
         name = checked_name(person)
         await inter.response.defer(ephemeral=True)
         attached = [photo for photo in (photo1, photo2, photo3, photo4, photo5) if photo is not None]
-        photos = [(each.filename, await self.services.uploads.read(each, MOST_BYTES, "10 MB")) for each in attached]
-        added = await self.services.faces.add(self.services.member(inter), name, photos, shared, CONSENT)
-        called = {file: f"{upload} ({short_name(file)})" for (upload, _), file in zip(photos, added.files, strict=True)}
-        examination = await self._examine(added.person, called)
-        text = added_text(added, examination.findings, list(called.values()))
+        photos = [(each.filename, await self.services.uploads.read(each, MOST_BYTES, MOST_SIZE)) for each in attached]
+        member = self.services.member(inter)
+        added = await self.services.faces.add(member, name, photos, shared, CONSENT)
+        uploads = {file: upload for (upload, _), file in zip(photos, added.files, strict=True)}
+        examination = await examine(self.services.faces, self.services.renderer, member, added.person, uploads)
+        new = [each.name for each in examination.photos if each.file in uploads]
+        text = added_text(added, examination.findings, new)
         await inter.edit_original_response(text, allowed_mentions=disnake.AllowedMentions.none())
+
+    @faces.sub_command(name="share")
+    async def _share(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="Whom", max_length=64),
+        shared: bool = commands.Param(description="True: everybody on this server may draw them; false: stop that"),
+    ) -> None:
+        """Let everybody on this server draw a person of yours, or stop that"""
+        member = self.services.member(inter)
+        found = await self.services.faces.share(member, person, shared)
+        await inter.response.send_message(
+            shared_text(found), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
+        )
 
     @faces.sub_command(name="remove")
     async def _remove(
@@ -69,7 +86,8 @@ class FacesCog(Cog):
         photo: str = commands.Param("", description="Only this one; leave it out to delete them all", max_length=100),
     ) -> None:
         """Delete a person, or one photo, and get a receipt"""
-        receipt = await self.services.faces.remove(self.services.member(inter), person, photo or None)
+        member = self.services.member(inter)
+        receipt = await remove(self.services.faces, self.services.renderer, member, person, photo or None)
         await inter.response.send_message(
             receipt_text(receipt), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
         )
@@ -86,7 +104,7 @@ class FacesCog(Cog):
         if not found.usable_by(member):
             raise NotYours(f"{found.name} belongs to {found.owner_name}; only they may look at the photos.")
         await inter.response.defer(ephemeral=True)
-        examination = await self._examine(found)
+        examination = await examine(self.services.faces, self.services.renderer, member, found)
         embed = lint_card(found, examination.findings)
         picture = await asyncio.to_thread(portraits, found.name, _portraits(examination))
         embed.set_image(file=disnake.File(io.BytesIO(picture), "portraits.png"))
@@ -99,6 +117,7 @@ class FacesCog(Cog):
         return self._choices(inter, people, typed)
 
     @_add.autocomplete("person")
+    @_share.autocomplete("person")
     @_remove.autocomplete("person")
     async def _complete_kept(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         member = self.services.member(inter)
@@ -106,16 +125,17 @@ class FacesCog(Cog):
         return self._choices(inter, people, typed)
 
     @_remove.autocomplete("photo")
-    async def _complete_photo(self, inter: ApplicationCommandInteraction, typed: str) -> list[str]:
+    async def _complete_photo(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         member = self.services.member(inter)
         wanted = same_name(str(inter.filled_options.get("person", "")).strip())
         photos = [
-            short_name(photo)
+            (person.called(photo), short_name(photo))
             for person in await self.services.faces.people(member)
             if person.kept_by(member) and same_name(person.name) == wanted
             for photo in person.photos
         ]
-        return [photo for photo in photos if typed.lower() in photo.lower() and len(photo) <= 100][:MOST_CHOICES]
+        fitting = [(called, name) for called, name in photos if typed.lower() in called.lower() and len(name) <= 100]
+        return [disnake.OptionChoice(short(called, 100), name) for called, name in fitting[:MOST_CHOICES]]
 
     def _choices(
         self, inter: ApplicationCommandInteraction, people: Iterable[Person], typed: str
@@ -128,9 +148,6 @@ class FacesCog(Cog):
             disnake.OptionChoice(short(f"{person.name} · {about(person, member)}", 100), person.name)
             for person in fitting[:MOST_CHOICES]
         ]
-
-    async def _examine(self, person: Person, called: dict[str, str] | None = None) -> Examination:
-        return await examine(self.services.faces, self.services.renderer, person, called)
 
 
 def _portraits(examination: Examination) -> list[Portrait]:

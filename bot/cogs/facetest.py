@@ -5,7 +5,8 @@ from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import place
-from bot.cogs.quoting import MOST_CHOICES, QuotingCog
+from bot.cogs.people import MOST_CHOICES, people_choices
+from bot.cogs.quoting import QuotingCog
 
 EVERYBODY = "*"
 
@@ -31,7 +32,7 @@ class FaceTestCog(QuotingCog):
 
     @test_face_mecene.autocomplete("face_folders")
     async def _complete_people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        choices = await self._people(inter, typed)
+        choices = await people_choices(self.services, inter, typed)
         if not typed.strip() and len(choices) > 1:
             choices.insert(0, disnake.OptionChoice(f"{EVERYBODY} (everybody whom you may draw)", EVERYBODY))
         return choices[:MOST_CHOICES]

@@ -29,6 +29,7 @@ START = """
 
 PEOPLE = """
 **1.** `/faces add` keeps three or more photos of a person, from different sides; `/faces lint` says what is amiss.
+`/faces share` lets everybody here draw a person of yours, or stops that; `/faces remove` deletes the photos.
 **2.** `/imagine prompt: a sailor face_folder: mina` draws that person. `weight` says how strongly.
 **3.** `/test_face_mecene face_folders: mina, theo theme: noir` draws them in fresh ideas; a sheet each shows how well.
 **4.** `/detail image: …` draws the faces of a photo again, with `face_folder` as that person, and nothing else of it.

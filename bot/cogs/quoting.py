@@ -1,4 +1,4 @@
-"""What the commands that ask for images share: the quote that is waited for, its card, and whom it may show."""
+"""What the commands that ask for images share: the quote that is waited for, and its card."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,13 +9,9 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 
 from bot.cogs.context import Cog
 from bot.domain.job import Job, JobState, Member, Progress
-from bot.domain.person import completions, same_name
 from bot.ui.cards import card
-from bot.ui.words import short
 
 DEFER_AFTER_SECONDS = 0.5
-MOST_CHOICES = 25
-CHOICE_LENGTH = 100
 
 
 class QuotingCog(Cog):
@@ -46,17 +42,3 @@ class QuotingCog(Cog):
         # The card is known before the job is accepted, so whatever is drawn finds its card.
         await self._show(inter, replace(job, state=JobState.QUEUED))
         await self.services.desk.run(job.id, owner)
-
-    async def _people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        """Ends of a typed list of people: its last name completed, and where it is whole, one more behind it."""
-        names = await asyncio.to_thread(self.services.faces.names, self.services.member(inter))
-        last = same_name(typed.split(",")[-1].strip())
-        names.sort(key=lambda name: not same_name(name).startswith(last))
-        found = dict.fromkeys(completions(typed, names))
-        if last in map(same_name, names):
-            found |= dict.fromkeys(completions(f"{typed},", names))
-        return [
-            disnake.OptionChoice(short(people, CHOICE_LENGTH), people)
-            for people in found
-            if len(people) <= CHOICE_LENGTH
-        ][:MOST_CHOICES]

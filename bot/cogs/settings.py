@@ -1,21 +1,17 @@
 """/set and /params: what a member's images are made with."""
 
-import asyncio
-
 import disnake
 from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 
 from bot.cogs.context import Cog, Services
+from bot.cogs.people import CHOICE_LENGTH, MOST_CHOICES, people_choices
 from bot.domain.errors import NotFound
-from bot.domain.person import completions
 from bot.ui.words import code, count, plain, sentence, short
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value, nearest
 from sweeps.recipe import resolve
 
-MOST_CHOICES = 25
-CHOICE_LENGTH = 100
 PRESET_LENGTH = 40
 
 
@@ -26,7 +22,6 @@ class SettingsCog(Cog):
         super().__init__(services)
         self._settings = services.settings
         self._renderer = services.renderer
-        self._faces = services.faces
 
     @commands.slash_command(name="set")
     async def set_(
@@ -67,7 +62,7 @@ class SettingsCog(Cog):
         if entry is None:
             return [_choice("Choose the parameter first", typed or "-")]
         if entry.name == "face_folder":
-            return await self._people_choices(inter, typed)
+            return await people_choices(self.services, inter, typed)
         typed_is_valid = False
         labels: dict[str, str] = {}
         if typed and len(typed) <= CHOICE_LENGTH:
@@ -96,20 +91,6 @@ class SettingsCog(Cog):
             *([("default", default)] if default is not None else []),
             *(("", value) for value in entry.landmarks),
         ]
-
-    async def _people_choices(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        """Whom the member may draw: lately used first, then everybody who fits what is typed."""
-        names = await asyncio.to_thread(self._faces.names, self.services.member(inter))
-        recent = [str(value) for value in await self._settings.recent(inter.author.id, "face_folder")]
-        labels = {
-            value: f"{value} (recent)"
-            for value in recent
-            if value and typed.lower() in value.lower() and {name.strip() for name in value.split(",")} <= set(names)
-        }
-        for value in completions(typed, names):
-            labels.setdefault(value, value)
-        fitting = [_choice(label, value) for value, label in labels.items() if len(value) <= CHOICE_LENGTH]
-        return fitting[:MOST_CHOICES]
 
     @commands.slash_command(name="params")
     async def params(self, inter: ApplicationCommandInteraction) -> None:

@@ -20,6 +20,16 @@ class NotFound(Refusal):
     """No such job, preset, example or person."""
 
 
+class NoRights(Refusal):
+    """A person's folder or photo that the console may not read, or not change, on its own disk."""
+
+    def __init__(self, what: str, act: str) -> None:
+        super().__init__(
+            f"{what} cannot be {act} on this machine: its file rights forbid it. Ask who runs this console to mend "
+            "them in its faces folder."
+        )
+
+
 class BadName(Refusal):
     """What cannot be the name of a person, or is taken."""
 

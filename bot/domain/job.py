@@ -132,6 +132,11 @@ class Job:
     delivered: bool = False
 
     @property
+    def asker(self) -> Member:
+        """Its owner on the server where it was asked, who has to be allowed to draw whom it shows; no operator."""
+        return Member(self.owner.id, self.owner.name, False, self.place.guild_id)
+
+    @property
     def has_sheet(self) -> bool:
         """Whether contact sheets belong to it: to every sweep, and to several images of one command."""
         return self.kind == "sweep" or bool(self.layout.axes)

@@ -24,8 +24,6 @@ NAME_BYTES = 200
 FEW_PHOTOS = 3
 SMALLEST_FACE = 112
 """Pixels a side: what face recognition looks at. A smaller face is scaled up, and its features are guessed."""
-BLURRED_BELOW = 50.0
-"""Squared grey levels, as `pipeline.portrait` measures sharpness; the same number stands there, with its figures."""
 ALIKE = 0.25
 """Cosine of identity embeddings (arXiv:1801.07698): one person's photos mostly lie above it, two strangers' below."""
 ONE_ANGLE = 0.2
@@ -40,7 +38,7 @@ class FaceSeen:
     score: float
     sex: str | None
     yaw: float | None
-    sharpness: float
+    blurred: bool
     embedding: tuple[float, ...] | None
 
     @property
@@ -89,6 +87,10 @@ class Person:
             return True
         return self.shared and self.guild_id is not None and self.guild_id == member.guild_id
 
+    def called(self, photo: str) -> str:
+        """How one of the photos is called: "photo 2 (50ab9881)", the second in the order in which they are read."""
+        return f"photo {self.photos.index(photo) + 1} ({short_name(photo)})"
+
     def kept_by(self, member: Member) -> bool:
         """Whether the member may add and remove photos: the owner, or an operator of the server it was added on."""
         if self.owner_id is None:
@@ -108,7 +110,7 @@ class Added:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was deleted: these photos; with `whole` also the consent record and the folder, so nothing is left."""
+    """What was deleted of a person: these photos and what was agreed to for them; with `whole` the person's folder."""
 
     person: Person
     photos: tuple[str, ...]
@@ -224,7 +226,7 @@ def _of_one(name: str, seen: PhotoSeen | None) -> list[Finding]:
             "Take a closer or larger photo."
         )
         found.append(Finding(name, Verdict.FLAWED, "small face", text))
-    if face.sharpness < BLURRED_BELOW:
+    if face.blurred:
         text = f"{name}: the face is blurred. Take a sharper photo."
         found.append(Finding(name, Verdict.FLAWED, "blurred", text))
     return found

@@ -70,6 +70,8 @@ class JobStore(Protocol):
     async def into_batch(self, job_id: int, numbers: Sequence[int], batch: str) -> None: ...
     async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None: ...
     async def withhold(self, job_id: int, number: int, remark: str) -> None: ...
+    async def sheets(self, job_id: int) -> set[str]: ...
+    async def sheet_posted(self, job_id: int, part: str, message_id: int | None) -> None: ...
     async def delivered(self, job_id: int) -> None: ...
     async def unfinished(self) -> list[Job]: ...
     async def undelivered(self) -> list[Job]: ...
@@ -99,12 +101,19 @@ class FaceStore(Protocol):
         """One of `people`. Raises NotFound."""
         ...
 
-    async def photos(self, name: str) -> tuple[bytes, ...]:
-        """A person's photos in the order of their names; who may see them is judged before. Raises NotFound."""
+    async def drawable(self, name: str, member: Member | None) -> Person:
+        """The person of exactly that name, if the member may draw them now; reads no photo.
+
+        None asks for nobody's leave: who draws on the operator's own machine. Raises NotFound, NotYours, NoRights.
+        """
         ...
 
-    async def album(self, name: str) -> dict[str, bytes]:
-        """The same with the names of their files."""
+    async def photos(self, name: str, member: Member | None) -> tuple[bytes, ...]:
+        """The photos of a person who is `drawable`, in the order of their names. Raises as that does."""
+        ...
+
+    async def album(self, name: str, member: Member) -> dict[str, bytes]:
+        """The photos of one of `people` by the names of their files. Raises NotFound, NoRights."""
         ...
 
     async def add(
@@ -113,8 +122,12 @@ class FaceStore(Protocol):
         """Add uploads (name, bytes): all of them, or none. Raises BadName, BadUpload, NotYours, Refusal."""
         ...
 
+    async def share(self, member: Member, name: str, shared: bool) -> Person:
+        """Let the member's server draw a person, or stop that. Raises NotFound, NotYours."""
+        ...
+
     async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
-        """Delete a person, or one photo by its short name. Raises NotFound, NotYours."""
+        """Delete a person, or one photo by its name. Raises NotFound, NotYours, NoRights."""
         ...
 
 
@@ -163,6 +176,10 @@ class Renderer(Protocol):
         """The faces in a photo, turned upright as its EXIF says. Raises CannotDraw where it cannot be opened."""
         ...
 
+    async def forget(self) -> None:
+        """Let go of all that is remembered of anybody's photos and pictures; what is being drawn goes on."""
+        ...
+
 
 @dataclass(frozen=True)
 class Idea:
@@ -175,6 +192,10 @@ class Idea:
 
 class Ideas(Protocol):
     """A theme in, ideas out; fewer ideas of the same theme and seed are the first of more. All differ."""
+
+    def theme(self, typed: str) -> str:
+        """The theme as it stands in the ideas: plain words, fewer where many were typed."""
+        ...
 
     async def ideas(self, theme: str, count: int, seed: int) -> list[Idea]: ...
 

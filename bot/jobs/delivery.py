@@ -51,7 +51,6 @@ class Delivery:
         self._make_sheet = post.make_sheet
         self._give_up = post.give_up
         self._draining = asyncio.Event()
-        self._sheets_sent: set[str] = set()
 
     def drain(self) -> None:
         """Post what is owed once more, then end."""
@@ -120,7 +119,7 @@ class Delivery:
                 await self._jobs.withhold(job.id, item.number, "Its file is gone from the images folder.")
                 continue
             if len(png) > BYTES_A_FILE:
-                kept = f"It is too large for Discord ({len(png) / 2**20:.0f} MB); it is kept as {item.image}.png."
+                kept = f"It is too large for Discord ({len(png) / 2**20:.0f} MiB); it is kept as {item.image}.png."
                 await self._jobs.withhold(job.id, item.number, kept)
             elif size + len(png) <= BYTES_A_MESSAGE:
                 files[item.number] = (job.file_name(item), png)
@@ -148,16 +147,17 @@ class Delivery:
 
     async def _send_sheets(self, job: Job) -> None:
         """A sheet for each part of the job, in messages of their own: side by side they could not be read."""
+        settled = await self._jobs.sheets(job.id)  # a later one was not accepted at once, or the console ended
         for part, items in job.parted(await self._jobs.items(job.id)).items():
-            if part in self._sheets_sent:
-                continue  # a later one was not accepted at once
-            sheet = await asyncio.to_thread(self._make_sheet, job, items, self._images.read)
+            if part in settled:
+                continue
+            sheet, message = await asyncio.to_thread(self._make_sheet, job, items, self._images.read), None
             try:
                 if sheet is not None:
-                    await self._channel.post_sheet(job, sheet, _nonce(job, "sheet", part), part)
+                    message = await self._channel.post_sheet(job, sheet, _nonce(job, "sheet", part), part)
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
-            self._sheets_sent.add(part)
+            await self._jobs.sheet_posted(job.id, part, message)
 
 
 def _nonce(job: Job, *parts: str) -> str:

@@ -2,7 +2,7 @@
 
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import ItemState, Job, JobState, Member
-from bot.domain.ports import JobStore
+from bot.domain.ports import FaceStore, JobStore
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
 
@@ -10,16 +10,19 @@ from bot.jobs.worker import Worker
 class Desk:
     """Turns a quote into queued work, and calls off either, for those who may."""
 
-    def __init__(self, jobs: JobStore, queue: JobQueue, worker: Worker) -> None:
+    def __init__(self, jobs: JobStore, faces: FaceStore, queue: JobQueue, worker: Worker) -> None:
         self._jobs = jobs
+        self._faces = faces
         self._queue = queue
         self._worker = worker
 
     async def run(self, job_id: int, actor: Member) -> Job:
-        """Accept a quote. Raises QueueFull (and the quote stays), NotYours, WrongState."""
+        """Accept a quote. Raises QueueFull, NotYours, NotFound, NoRights (and the quote stays), WrongState."""
         job = await self._theirs(job_id, actor)
         with self._queue.place():
             items = await self._jobs.items(job.id)
+            for name in dict.fromkeys(name for item in items for name in item.recipe.people):
+                await self._faces.drawable(name, job.asker)  # people may have been removed since the quote
             queued = await self._jobs.move(job.id, to=JobState.QUEUED, only_from=[JobState.QUOTED])
             if queued is None:
                 raise WrongState(f"{job.name} cannot be run: it is {(await self.find(job_id)).state.value}.")

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.errors import CannotDraw
-from bot.domain.person import Finding, Person, PhotoSeen, lint, short_name
+from bot.domain.job import Member
+from bot.domain.person import Finding, Person, PhotoSeen, lint
 from bot.domain.ports import FaceStore, Renderer
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One photo under the name the member knows, and what was seen in it; None: it cannot be opened."""
+    """One photo under the name that it is called by, its file, and what was seen in it; None: it cannot be opened."""
 
     name: str
+    file: str
     photo: bytes
     seen: PhotoSeen | None
 
@@ -28,13 +30,20 @@ class Examination:
 
 
 async def examine(
-    faces: FaceStore, renderer: Renderer, person: Person, called: Mapping[str, str] | None = None
+    faces: FaceStore, renderer: Renderer, member: Member, person: Person, uploads: Mapping[str, str] | None = None
 ) -> Examination:
-    """Look at each photo of a person. `called` names files otherwise than by their short names. Raises NotFound."""
+    """Look for the member at each photo of a person. Raises NotFound, NoRights.
+
+    `uploads` says of files as what they were uploaded; that stands before what the photo is called here.
+    """
     photos = []
-    for file, photo in (await faces.album(person.name)).items():
+    album = await faces.album(person.name, member)
+    person = replace(person, photos=tuple(album))  # as they are read, so that each has its number
+    for file, photo in album.items():
         seen = None
         with suppress(CannotDraw):  # laid by hand and no picture; the lint says so
             seen = await renderer.look(photo)
-        photos.append(Examined((called or {}).get(file, short_name(file)), photo, seen))
+        upload = (uploads or {}).get(file)
+        name = f"{upload}, {person.called(file)}" if upload else person.called(file)
+        photos.append(Examined(name, file, photo, seen))
     return Examination(person, tuple(photos), lint([(each.name, each.seen) for each in photos]))

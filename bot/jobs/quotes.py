@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.errors import NotYours, Refusal
+from PIL import Image
+
+from bot.domain.errors import Refusal
 from bot.domain.facetest import FaceTest, whom
 from bot.domain.job import Job, JobState, Layout, Member, Place
 from bot.domain.ports import FaceStore, Ideas, ImageStore, JobStore, NewItem, Renderer, SettingsStore
@@ -22,8 +24,14 @@ QUOTE_PATIENCE_SECONDS = 15.0
 
 BRACES = "Braces are drawn as they stand here; in a sweep file they make an axis."
 FACELESS = (
-    "A face changes nothing where detail is off and start_merge_step is at or above steps: turn detail on, or set "
+    "A face changes nothing where detail is off and start_merge_step is at or above steps - 1: turn detail on, or set "
     "start_merge_step lower."
+)
+FACELESS_STEP = "A face changes nothing where detail is off and steps is 1: turn detail on."
+FACELESS_GROUP = "Several people change nothing where detail is off: only one alone can enter the base. Turn detail on."
+FACELESS_PRODUCTION = (
+    "A face changes nothing here: in the operator's production recipe detail is off, and nobody enters the base. Set "
+    "production_mode to false to choose that yourself."
 )
 A_PORTRAIT = "a portrait"
 NO_PROMPT = f'No prompt was given or set, so the faces are drawn as "{A_PORTRAIT}".'
@@ -145,17 +153,15 @@ class Quotes:
             items=_in_turn(planned, [(f"c{n:03d}", at) for n, (_, at) in enumerate(cells, start=1)]),
             layout=test.layout,
             quote=self._forecast.quote(planned),
-            notes=_faceless(recipes),
+            notes=[*_reworded(theme, self._ideas.theme(theme)), *_faceless(recipes)],
         )
 
     async def detail(self, owner: Member, place: Place, asked: Mapping[str, Value], upload: bytes, name: str) -> Job:
         """Store a quote for drawing the faces of an uploaded photo again. Raises BadUpload, SweepError, Refusal."""
-        opened = await asyncio.to_thread(open_picture, upload, name)
-        most = int(CATALOGUE["width"].maximum or 0)
-        photo = within(opened, most)
+        photo, uploaded_size = await asyncio.to_thread(_opened, upload, name)
         notes = []
-        if photo.size != opened.size:
-            notes.append(f"The photo was scaled down from {_size(opened.size)} to {_size(photo.size)} pixels.")
+        if photo.size != uploaded_size:
+            notes.append(f"The photo was scaled down from {_size(uploaded_size)} to {_size(photo.size)} pixels.")
         settings = {**await self._settings.of(owner.id), **asked}
         if not str(settings.get("prompt", "")).strip():
             settings["prompt"] = A_PORTRAIT
@@ -185,9 +191,7 @@ class Quotes:
     async def _usable(self, owner: Member, name: str) -> str:
         """The name of a person whom the member may draw, as it is written. Raises NotFound, NotYours."""
         person = await self._faces.person(owner, name)
-        if not person.usable_by(owner):
-            raise NotYours(f"{person.name} belongs to {person.owner_name}, and is not shared on this server.")
-        return person.name
+        return (await self._faces.drawable(person.name, owner)).name
 
     async def _checked(self, owner: Member, recipes: Sequence[Recipe]) -> Plan:
         """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal."""
@@ -232,9 +236,32 @@ def _at(cell: Cell, sweep: Sweep) -> dict[str, int]:
 
 
 def _faceless(recipes: Sequence[Recipe]) -> list[str]:
-    """A note where somebody is named in a recipe whose stages never look at them."""
-    named = any(recipe.people and not recipe.detail and not recipe.identity_in_base for recipe in recipes)
-    return [FACELESS] if named else []
+    """A note for each reason why recipes name somebody whom none of their stages looks at."""
+    faceless = (each for each in recipes if each.people and not each.detail and not each.identity_in_base)
+    return list(dict.fromkeys(_why_faceless(recipe) for recipe in faceless))
+
+
+def _why_faceless(recipe: Recipe) -> str:
+    if recipe.production_mode:
+        return FACELESS_PRODUCTION
+    if len(recipe.people) > 1:
+        return FACELESS_GROUP
+    return FACELESS_STEP if recipe.steps == 1 else FACELESS
+
+
+def _reworded(typed: str, theme: str) -> list[str]:
+    """A note where ideas hold less of a theme than was typed."""
+    if theme == " ".join(typed.split()).strip(" ,;"):
+        return []
+    if not theme:
+        return ["No word of the theme can be used, so the ideas are about anything."]
+    return [f'The theme was shortened: in the ideas it reads "{theme}".']
+
+
+def _opened(upload: bytes, name: str) -> tuple[Image.Image, tuple[int, int]]:
+    """A photo as it can be drawn on, and the size that it had. Takes a while. Raises BadUpload."""
+    opened = open_picture(upload, name)
+    return within(opened, int(CATALOGUE["width"].maximum or 0)), opened.size
 
 
 def _side(length: int) -> int:

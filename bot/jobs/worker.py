@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from bot.domain.errors import CannotDraw, Interrupted, NotFound
+from bot.domain.errors import CannotDraw, Interrupted, Refusal
 from bot.domain.job import Item, ItemState, Job, JobState
 from bot.domain.ports import FaceStore, ImageStore, JobStore, Renderer
 from bot.jobs.queue import JobQueue
+from bot.jobs.sitters import Sitters
 
 log = structlog.get_logger("atelier.worker")
 
@@ -35,6 +36,7 @@ class Worker:
         self._images = images
         self._faces = faces
         self._renderer = renderer
+        self._sitters: dict[int, Sitters] = {}
         self._draining = False
 
     @asynccontextmanager
@@ -107,25 +109,37 @@ class Worker:
     async def _draw(self, job: Job, item: Item) -> None:
         await self._jobs.move(job.id, to=JobState.RUNNING, only_from=[JobState.QUEUED])
         recipe = item.recipe
+        sitters = self._sitters.setdefault(job.id, Sitters(self._faces, job.asker))
         try:
             png, notes = await self._renderer.draw(
                 recipe,
                 owner=str(job.owner.id),
                 urgent=job.urgent,
                 should_stop=lambda: self._draining or self._queue.is_stopped(job.id),
-                photos={name: await self._faces.photos(name) for name in recipe.people},
-                canvas=await self._images.get(recipe.photo) if recipe.photo else None,
+                photos=await sitters.photos(recipe.people),
+                canvas=await self._canvas(recipe.photo) if recipe.photo else None,
             )
         except Interrupted:
             return  # a cancelled item was settled by cancel(); a drained one waits for the next process
-        except (CannotDraw, NotFound, FileNotFoundError) as error:
-            gone = isinstance(error, FileNotFoundError)
-            why = "The photo that this begins with is gone; upload it again." if gone else str(error)
-            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=why)
+        except Refusal as error:
+            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=str(error))
             return
         image = await self._images.put(png)
         remark = "\n".join(notes) or None
         await self._jobs.settle(job.id, item.number, ItemState.DRAWN, image=image, remark=remark)
+
+    async def _canvas(self, image: str) -> bytes:
+        """The uploaded photo that a picture begins with. Raises CannotDraw."""
+        try:
+            return await self._images.get(image)
+        except FileNotFoundError as error:
+            raise CannotDraw("The photo that this begins with is gone; upload it again.") from error
+        except PermissionError as error:
+            log.warning("file rights are missing", image=image, reason=str(error))
+            raise CannotDraw(
+                "The photo that this begins with cannot be read on this machine: its file rights forbid it. Ask who "
+                "runs this console to mend them in its images folder."
+            ) from error
 
     async def _end(self, job: Job) -> None:
         """Give the job its end state and its place in the queue back, if every item has an outcome."""
@@ -134,4 +148,5 @@ class Worker:
             running = [JobState.QUEUED, JobState.RUNNING]
             await self._jobs.move(job.id, to=progress.outcome(), only_from=running)
             self._queue.remove(job.id)
+            self._sitters.pop(job.id, None)
             self.changed(job)

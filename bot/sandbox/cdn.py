@@ -115,5 +115,5 @@ def _size_of_image(content: bytes) -> tuple[int, int] | tuple[None, None]:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return image.size
-    except (UnidentifiedImageError, OSError):  # named like an image, but none: Discord shows a plain file
-        return None, None
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
+        return None, None  # named like an image, but none, or too large to show: Discord shows a plain file

@@ -11,16 +11,18 @@ import shutil
 import stat
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from bot.domain.errors import BadName, BadUpload, NotFound, NotYours, Refusal
+from bot.domain.errors import BadName, BadUpload, NoRights, NotFound, NotYours, Refusal
 from bot.domain.job import Member
 from bot.domain.person import MOST_PHOTOS, Added, Person, Receipt, checked_name, same_name, short_name
 from bot.pictures import MOST_BYTES, open_picture, to_png
 from bot.store.consent import Record
+from bot.store.files import HALF_DONE, write_whole
 from sweeps.words import nearest, quote
 
 log = structlog.get_logger("atelier.faces")
@@ -29,7 +31,6 @@ RECORD = "person.json"
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG_QUALITY = 95
-HALF_DONE = ".part-"
 MOST_PEOPLE = 25
 
 
@@ -50,23 +51,31 @@ class Faces:
         return [person for person in everybody if person.usable_by(member) or person.kept_by(member)]
 
     async def person(self, member: Member, name: str) -> Person:
-        """One of `people`. Raises NotFound, which names no others than theirs."""
+        """One of `people`. Raises NotFound, which names no others than theirs, or NoRights."""
         mine = {person.name: person for person in await self.people(member)}
         alike = (person for person in mine.values() if same_name(person.name) == same_name(name.strip()))
         person = mine.get(name.strip()) or next(alike, None)
         if person is None:
+            await asyncio.to_thread(self._read, name.strip())  # says so where a folder may not be looked into
             meant = nearest(name, mine)
             hint = f"did you mean {quote(meant)}?" if meant else "/faces list shows whom you may draw."
             raise NotFound(f"There is nobody named {quote(name)} here for you; {hint}")
         return person
 
-    async def photos(self, name: str) -> tuple[bytes, ...]:
-        """A person's photos in the order of their names; who may see them is judged before. Raises NotFound."""
-        return tuple((await self.album(name)).values())
+    async def drawable(self, name: str, member: Member | None) -> Person:
+        """The person of exactly that name, if the member may draw them now; None asks for nobody's leave.
 
-    async def album(self, name: str) -> dict[str, bytes]:
-        """The same with the names of their files."""
-        return await asyncio.to_thread(self._album, name)
+        Reads the record and no photo. Raises NotFound, NotYours, NoRights.
+        """
+        return await asyncio.to_thread(self._drawable, name, member)
+
+    async def photos(self, name: str, member: Member | None) -> tuple[bytes, ...]:
+        """The photos of a person who is `drawable`, in the order of their names. Raises as that does."""
+        return await asyncio.to_thread(lambda: tuple(self._contents(self._drawable(name, member)).values()))
+
+    async def album(self, name: str, member: Member) -> dict[str, bytes]:
+        """The photos of one of `people` by the names of their files. Raises NotFound, NoRights."""
+        return await asyncio.to_thread(lambda: self._contents(self._told(name, member)))
 
     async def add(
         self, member: Member, name: str, photos: Sequence[tuple[str, bytes]], shared: bool | None, consent: str
@@ -78,10 +87,18 @@ class Faces:
         """
         return await asyncio.to_thread(self._add, member, name, photos, shared, consent)
 
-    async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
-        """Delete a person, or one photo by its short name; the last photo takes the person along.
+    async def share(self, member: Member, name: str, shared: bool) -> Person:
+        """Let the member's server draw a person, which only the owner may, or stop that, as an operator may too.
 
-        Raises NotFound, NotYours.
+        Raises NotFound, NotYours, NoRights.
+        """
+        person = await self.person(member, name)
+        return await asyncio.to_thread(self._share, member, person.name, shared)
+
+    async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
+        """Delete a person, or one photo by its name; the last photo takes the person along.
+
+        Raises NotFound, NotYours, NoRights.
         """
         person = await self.person(member, name)
         return await asyncio.to_thread(self._remove, member, person.name, photo)
@@ -94,7 +111,7 @@ class Faces:
         self, member: Member, name: str, uploads: Sequence[tuple[str, bytes]], shared: bool | None, consent: str
     ) -> Added:
         name = checked_name(name)
-        with self._turn:
+        with self._turn, _rights(f"The folder of {name}", "changed"):
             person = self._found_for(member, name)
             before = person.photos if person else ()
             cleaned = [_cleaned(upload, data) for upload, data in uploads]
@@ -103,19 +120,15 @@ class Faces:
                 there = f" {name} has {len(before)}, and {len(new)} more are too many." if before else ""
                 raise BadUpload(f"A person has at most {MOST_PHOTOS} photos.{there} Nothing was added.")
             record = (self._record(name) if person else None) or Record.begun_by(member)
-            if shared is not None and shared != record.shared:
-                if record.owner_id != member.id:
-                    raise NotYours(
-                        f"{name} belongs to {record.owner_name}; only they may share it, or stop sharing it."
-                    )
-                record = record.shared_on(member.guild_id, shared)
+            if shared is not None:
+                record = _shared(record, name, member, shared)
             if new:
                 record = record.with_photos(member, sorted(new), consent)
             if person:
                 # The record first: cut off here, it names photos that never came, and never a photo lies unrecorded.
-                _write(self._folder / name / RECORD, record.as_json())
+                write_whole(self._folder / name / RECORD, record.as_json())
                 for file, data in new.items():
-                    _write(self._folder / name / file, data)
+                    write_whole(self._folder / name / file, data)
             else:
                 self._create(name, {RECORD: record.as_json(), **new})
             photos = tuple(sorted({*before, *new}))
@@ -145,31 +158,47 @@ class Faces:
         half = Path(tempfile.mkdtemp(prefix=HALF_DONE, dir=self._folder))
         try:
             for file, data in files.items():
-                _write(half / file, data)
+                write_whole(half / file, data)
             os.rename(half, self._folder / name)
         except BaseException:
             shutil.rmtree(half, ignore_errors=True)
             raise
 
+    def _share(self, member: Member, name: str, shared: bool) -> Person:
+        with self._turn, _rights(f"The record of {name}", "changed"):
+            person, record = self._kept(member, name)
+            changed = _shared(record, name, member, shared)
+            if changed != record:
+                write_whole(self._folder / name / RECORD, changed.as_json())
+        if member.id != person.owner_id and changed != record:
+            log.info("an operator stopped the sharing", by=member.id, owner=person.owner_id)
+        return changed.person(name, person.photos)
+
     def _remove(self, member: Member, name: str, photo: str | None) -> Receipt:
-        with self._turn:
-            person, record = self._read(name), self._record(name)
-            if person is None:
-                raise NotFound(f"{quote(name)} is gone already.")
-            _refuse_others(person, member)
+        with self._turn, _rights(f"All photos of {name}" if photo is None else f"That photo of {name}", "deleted"):
+            person, record = self._kept(member, name)
             gone = person.photos if photo is None else (_chosen(person, photo),)
             whole = gone == person.photos
-            if whole or record is None:
+            if whole:
                 # Out of sight in one step: a record that went before its photos would make them everybody's.
                 half = Path(tempfile.mkdtemp(prefix=HALF_DONE, dir=self._folder))
                 os.rename(self._folder / name, half)
                 shutil.rmtree(half)
             else:
                 (self._folder / name / gone[0]).unlink()
-                _write(self._folder / name / RECORD, record.without_photo(gone[0]).as_json())
+                write_whole(self._folder / name / RECORD, record.without_photo(gone[0]).as_json())
         if member.id != person.owner_id:
             log.info("an operator removed photos", by=member.id, owner=person.owner_id, count=len(gone), whole=whole)
         return Receipt(person, gone, whole)
+
+    def _kept(self, member: Member, name: str) -> tuple[Person, Record]:
+        """A person whom the member may change, and the record. Raises NotFound, NotYours, NoRights."""
+        person, record = self._read(name), self._record(name)
+        if person is None:
+            raise NotFound(f"{quote(name)} is gone already.")
+        _refuse_others(person, member)
+        assert record is not None  # who has an owner has a record
+        return person, record
 
     def _tidy(self) -> None:
         with self._turn:
@@ -178,32 +207,58 @@ class Faces:
             for file in self._folder.glob(f"*/{HALF_DONE}*"):
                 file.unlink(missing_ok=True)
 
-    def _album(self, name: str) -> dict[str, bytes]:
+    def _drawable(self, name: str, member: Member | None) -> Person:
+        person = self._told(name, member)
+        if member is not None and not person.usable_by(member):
+            raise NotYours(f"{person.name} belongs to {person.owner_name}, and is not shared on this server.")
+        return person
+
+    def _told(self, name: str, member: Member | None) -> Person:
+        """The person of exactly that name, if it is one of the member's `people`. Raises NotFound, NoRights."""
         person = self._read(name)
-        if person is not None:
-            try:
-                return {photo: _read(self._folder / name / photo) for photo in person.photos}
-            except FileNotFoundError:
-                pass  # somebody removed the person just now
-        raise NotFound(f"There is nobody named {quote(name)}, or their photos were removed.")
+        if person is None and member is None:
+            raise _removed(name)
+        if person is None or not (member is None or person.usable_by(member) or person.kept_by(member)):
+            changed = "photos can be removed, and sharing can end"
+            raise NotFound(f"There is nobody named {quote(name)} here for you, or no longer: {changed}.")
+        return person
+
+    def _contents(self, person: Person) -> dict[str, bytes]:
+        """A person's photos by the names of their files. Raises NotFound, NoRights."""
+        photos = {}
+        for photo in person.photos:
+            with _rights(f"{person.name}'s {person.called(photo)}"):
+                try:
+                    photos[photo] = _read(self._folder / person.name / photo)
+                except FileNotFoundError as error:  # somebody removed it just now
+                    raise _removed(person.name) from error
+        return photos
 
     def _people(self) -> list[Person]:
-        people = (self._read(entry.name) for entry in self._entries())
+        people = []
+        for entry in self._entries():
+            with suppress(NoRights):  # the log tells the operator; the others are there
+                people.append(self._read(entry.name))
         return sorted((person for person in people if person is not None), key=lambda person: same_name(person.name))
 
     def _entries(self) -> list[Path]:
-        return list(self._folder.iterdir()) if self._folder.is_dir() else []
+        with _rights("The folder of all people"):
+            return list(self._folder.iterdir()) if self._folder.is_dir() else []
 
     def _read(self, name: str) -> Person | None:
-        """The person in that folder; None where there is none, or what is there is not to be trusted."""
+        """The person in that folder; None where there is none, or what is there is not to be trusted.
+
+        Raises NoRights where the console may not look.
+        """
         folder = self._folder / name
         try:
-            if checked_name(name) != name or folder.is_symlink():
-                return None
-            if not folder.resolve().is_relative_to(self._folder.resolve()):
-                return None
-            photos = tuple(sorted(entry.name for entry in folder.iterdir() if _is_photo(entry))[:MOST_PHOTOS])
-            record = self._record(name)
+            with _rights(f"The folder of {name}"):
+                if checked_name(name) != name or folder.is_symlink():
+                    return None
+                if not folder.resolve().is_relative_to(self._folder.resolve()):
+                    return None
+                photos = tuple(sorted(entry.name for entry in folder.iterdir() if _is_photo(entry))[:MOST_PHOTOS])
+                record = self._record(name)
         except (BadName, FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -220,6 +275,27 @@ class Faces:
         return Record.from_json(_read(path)) if os.path.lexists(path) else None
 
 
+@contextmanager
+def _rights(what: str, act: str = "read") -> Iterator[None]:
+    """What the file system forbids inside becomes a sentence for the member, and is told the operator in the log."""
+    try:
+        yield
+    except PermissionError as error:
+        log.warning("file rights are missing", what=what, act=act, reason=str(error))
+        raise NoRights(what, act) from error
+
+
+def _removed(name: str) -> NotFound:
+    return NotFound(f"There is nobody named {quote(name)}, or their photos were removed.")
+
+
+def _shared(record: Record, name: str, member: Member, shared: bool) -> Record:
+    """The record of a person who is shared on the member's server now, or no longer. Raises NotYours."""
+    if shared and record.owner_id != member.id and not (record.shared and record.guild_id == member.guild_id):
+        raise NotYours(f"{name} belongs to {record.owner_name}; only they may share it.")
+    return record.shared_on(member.guild_id, shared)
+
+
 def _refuse_others(person: Person, member: Member) -> None:
     if person.owner_id is None:
         raise NotYours(f"{person.name} was laid in the faces folder by hand, and is changed only there.")
@@ -228,10 +304,15 @@ def _refuse_others(person: Person, member: Member) -> None:
 
 
 def _chosen(person: Person, photo: str) -> str:
-    """The file of a photo's short name. Raises NotFound."""
-    chosen = [file for file in person.photos if photo.strip() in (file, short_name(file))]
+    """The file that a photo's name means: its file's, the short one, or "photo 2". Raises NotFound."""
+    wanted = same_name(photo.strip())
+    chosen = [
+        file
+        for number, file in enumerate(person.photos, start=1)
+        if wanted in map(same_name, (file, short_name(file), person.called(file), f"photo {number}"))
+    ]
     if len(chosen) != 1:
-        there = ", ".join(short_name(file) for file in person.photos)
+        there = ", ".join(person.called(file) for file in person.photos)
         raise NotFound(f"{person.name} has no photo {quote(photo)}; there are {there}.")
     return chosen[0]
 
@@ -258,17 +339,3 @@ def _read(path: Path) -> bytes:
     """A file's bytes; a link is refused, also one that was put there a moment ago. Raises OSError."""
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         return file.read()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=HALF_DONE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

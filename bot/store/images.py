@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
-import os
-import tempfile
 from pathlib import Path
+
+from bot.store.files import write_whole
 
 
 class Images:
@@ -30,16 +30,7 @@ class Images:
         path = self._path(image)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(png)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            write_whole(path, png)
         return image
 
     def _path(self, image: str) -> Path:

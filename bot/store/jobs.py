@@ -10,12 +10,12 @@ from sqlalchemy import func, select, update
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
 from bot.domain.ports import NewItem
 from bot.store.database import Sessions, changed
-from bot.store.schema import ItemRow, JobRow, now
+from bot.store.schema import ItemRow, JobRow, SheetRow, now
 from sweeps.parameters import CATALOGUE
 from sweeps.recipe import PHOTO, Recipe
 
 NO_MESSAGE = 0
-"""In place of a message's id: the picture was withheld."""
+"""In place of a message's id: the picture was withheld, or the sheet."""
 
 
 class Jobs:
@@ -183,6 +183,16 @@ class Jobs:
     async def withhold(self, job_id: int, number: int, remark: str) -> None:
         """This item's picture is in no message; the remark says why."""
         await self._change(job_id, [number], message_id=NO_MESSAGE, remark=remark)
+
+    async def sheets(self, job_id: int) -> set[str]:
+        """The parts of a job whose sheets are settled: posted, or withheld."""
+        async with self._sessions() as session:
+            return set(await session.scalars(select(SheetRow.part).where(SheetRow.job_id == job_id)))
+
+    async def sheet_posted(self, job_id: int, part: str, message_id: int | None) -> None:
+        """Remember which message carries the sheet of that part; None: there is none and will be none."""
+        async with self._sessions.begin() as session:
+            await session.merge(SheetRow(job_id=job_id, part=part, message_id=message_id or NO_MESSAGE))
 
     async def delivered(self, job_id: int) -> None:
         """Everything of this job has reached its channel."""

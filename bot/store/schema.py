@@ -77,6 +77,15 @@ class JobRow(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
+class SheetRow(Base):
+    """The message that carries the contact sheet of a job, or of a part of it."""
+
+    __tablename__ = "sheets"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[str] = mapped_column(String(400), primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class ItemRow(Base):
     """One recipe of a job."""
 

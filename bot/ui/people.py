@@ -11,6 +11,7 @@ from bot.ui.words import code, count, plain, short
 
 MOST_LINES = 40
 COLOURS = {Verdict.GOOD: GREEN, Verdict.FLAWED: AMBER, Verdict.USELESS: RED}
+PICTURES_STAY = "Pictures that were posted or kept stay, and one that is being drawn at this moment is finished."
 NOBODY = "Nobody yet. `/faces add` takes up to five photos of a person at a time."
 
 
@@ -63,16 +64,26 @@ def added_text(added: Added, findings: Sequence[Finding], new: Sequence[str]) ->
     return "\n".join([head, *(_lines(told, 10, 1400) if number else [])])
 
 
+def shared_text(person: Person) -> str:
+    """Who may draw a person from now on."""
+    if person.shared:
+        return f"**{plain(person.name)}** is shared: everybody on this server may draw them."
+    alone = f"nobody but {plain(person.owner_name or 'their owner')} may draw them"
+    return f"**{plain(person.name)}** is not shared: {alone}, and what others have waiting with them fails."
+
+
 def receipt_text(receipt: Receipt) -> str:
     """What was deleted, so that a member can hold us to it."""
-    name, photos = plain(receipt.person.name), ", ".join(code(short_name(photo)) for photo in receipt.photos)
+    name = plain(receipt.person.name)
     if not receipt.whole:
+        photos = ", ".join(receipt.person.called(photo) for photo in receipt.photos)
         left = len(receipt.person.photos) - len(receipt.photos)
-        return f"Deleted photo {photos} of **{name}**; {count(left, 'photo')} {'is' if left == 1 else 'are'} left."
-    return short(
-        f"Deleted **{name}**: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent and the folder. "
-        "Pictures that were posted stay where they are.",
-        1900,
+        are_left = f"{count(left, 'photo')} {'is' if left == 1 else 'are'} left"
+        return f"Deleted {photos} of **{name}**, and what was remembered of it; {are_left}. {PICTURES_STAY}"
+    photos = ", ".join(code(short_name(photo)) for photo in receipt.photos)
+    return (
+        f"Deleted **{name}**: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent, and what was "
+        f"remembered of them. {PICTURES_STAY}"
     )
 
 

@@ -34,9 +34,11 @@ async def store_job(
     urgent: bool = False,
     state: JobState = JobState.QUEUED,
     layout: Layout | None = None,
+    people: str = "",
 ) -> Job:
     """A job of `items` recipes that differ in their seed, in reverse execution order."""
-    recipes = [resolve({"prompt": "a test", "detail": False}, seed=seed) for seed in range(items)]
+    values = {"prompt": "a test", "detail": False, "face_folder": people}
+    recipes = [resolve(values, seed=seed) for seed in range(items)]
     return await jobs.create(
         kind="sweep",
         title="a test",

@@ -24,6 +24,8 @@ class Drawer:
         self.drawn: list[int] = []
         self.failing: set[int] = set()
         self.notes: tuple[str, ...] = ()
+        self.sitters: list[Mapping[str, Sequence[bytes]]] = []
+        self.forgot = 0
         self.hold = asyncio.Event()
         self.hold.set()
 
@@ -48,6 +50,7 @@ class Drawer:
         canvas: bytes | None,
     ) -> tuple[bytes, tuple[str, ...]]:
         assert set(photos) == set(recipe.people)
+        self.sitters.append(photos)
         assert (canvas is None) is (not recipe.photo)
         for _ in range(recipe.steps):
             await asyncio.sleep(0.001)
@@ -70,5 +73,8 @@ class Drawer:
         for colour in FACE_COLOURS:
             other = ImageChops.difference(picture, Image.new("RGB", picture.size, colour)).convert("L")
             boxes.append(other.point(lambda level: 0 if level else 255).getbbox())
-        faces = [FaceSeen(box, 1.0, None, None, 1000.0, None) for box in sorted(filter(None, boxes))]
+        faces = [FaceSeen(box, 1.0, None, None, False, None) for box in sorted(filter(None, boxes))]
         return PhotoSeen(*picture.size, tuple(faces))
+
+    async def forget(self) -> None:
+        self.forgot += 1

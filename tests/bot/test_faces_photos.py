@@ -33,7 +33,7 @@ def faces(folder: Path) -> Faces:
 
 async def test_a_photo_lies_under_its_contents_hash_beside_the_record(faces: Faces, folder: Path) -> None:
     added = await add(faces)
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     assert added.files == (f"{hashlib.sha256(stored).hexdigest()}.png",)
     assert files(folder) == [f"mina/{added.files[0]}", "mina/person.json"]
     assert (added.person.owner_id, added.person.owner_name, added.person.guild_id) == (1, "Mina", 7)
@@ -56,7 +56,7 @@ async def test_the_record_says_who_agreed_to_what_for_which_photos(faces: Faces,
 async def test_png_jpeg_and_webp_are_taken_by_their_content(faces: Faces, form: str, suffix: str) -> None:
     added = await faces.add(MINA, "mina", [("no-suffix-at-all", picture(9, form))], None, CONSENT)
     assert added.files[0].endswith(suffix)
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     with Image.open(io.BytesIO(stored)) as opened:
         got = opened.convert("RGB").getpixel((40, 32))
     # JPEG and lossy WebP at their default quality move a plain colour by a few levels
@@ -68,7 +68,7 @@ async def test_a_png_keeps_every_pixel(faces: Faces) -> None:
     file = io.BytesIO()
     noise.save(file, "PNG")
     await add(faces, MINA, "mina", file.getvalue())
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     assert Image.open(io.BytesIO(stored)).tobytes() == noise.tobytes()
 
 
@@ -84,7 +84,7 @@ async def test_orientation_is_applied_and_everything_else_that_a_camera_tells_is
     upright.save(upload, form, exif=exif, icc_profile=b"SecretProfile" * 20, comment=b"SecretComment")
     assert Image.open(io.BytesIO(upload.getvalue())).getexif().get_ifd(GPS)
     await add(faces, MINA, "mina", upload.getvalue())
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     with Image.open(io.BytesIO(stored)) as opened:
         assert opened.size == (64, 96)
         assert dict(opened.getexif()) == {}
@@ -102,7 +102,7 @@ async def test_each_orientation_is_turned_as_pillow_turns_it(faces: Faces, orien
     exif[ORIENTATION] = orientation
     noise.save(file, "PNG", exif=exif)
     await add(faces, MINA, "mina", file.getvalue())
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     upright = ImageOps.exif_transpose(Image.open(file))
     got = Image.open(io.BytesIO(stored))
     assert (got.size, got.tobytes()) == (upright.size, upright.tobytes())
@@ -119,7 +119,7 @@ async def test_a_camera_that_writes_odd_exif_is_no_reason_to_refuse_its_photo(fa
     with pytest.raises(struct.error):
         ImageOps.exif_transpose(Image.open(io.BytesIO(odd)))
     await add(faces, MINA, "mina", bytes(odd))
-    (stored,) = await faces.photos("mina")
+    (stored,) = await faces.photos("mina", MINA)
     assert Image.open(io.BytesIO(stored)).size == (64, 80)
 
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.errors import BadName, BadUpload, NotFound, NotYours, Refusal
+from bot.domain.errors import BadName, BadUpload, NoRights, NotFound, NotYours, Refusal
 from bot.domain.person import MOST_PHOTOS, Added
+from bot.jobs.removal import remove
 from bot.store.faces import MOST_PEOPLE, Faces
 from tests.bot.album import ADA, ELSEWHERE, MINA, OPERATOR, THEO, add, files, picture
+from tests.bot.drawer import Drawer
 
 
 @pytest.fixture
@@ -32,9 +34,9 @@ async def test_a_17th_photo_is_refused_and_none_of_its_upload_stays(faces: Faces
     assert (
         str(caught.value) == "A person has at most 16 photos. mina has 15, and 2 more are too many. Nothing was added."
     )
-    assert len(await faces.photos("mina")) == 15
+    assert len(await faces.photos("mina", MINA)) == 15
     await add(faces, MINA, "mina", picture(15), picture(3))
-    assert len(await faces.photos("mina")) == MOST_PHOTOS
+    assert len(await faces.photos("mina", MINA)) == MOST_PHOTOS
 
 
 async def test_a_member_keeps_a_limited_number_of_people(faces: Faces) -> None:
@@ -51,7 +53,7 @@ async def test_a_name_never_becomes_a_path(faces: Faces, folder: Path, name: str
     with pytest.raises(BadName):
         await add(faces, MINA, name)
     with pytest.raises(NotFound):
-        await faces.photos(name)
+        await faces.photos(name, None)
     with pytest.raises(NotFound):
         await faces.remove(OPERATOR, name)
     assert not folder.exists()
@@ -69,7 +71,7 @@ def test_no_name_whatever_reaches_outside_of_the_folder(tmp_path: Path, name: st
             added = await add(faces, MINA, name)
         except BadName:
             with pytest.raises(NotFound):
-                await faces.photos(name)
+                await faces.photos(name, None)
             return
         assert (tmp_path / "faces" / added.person.name).parent == tmp_path / "faces"
         assert faces.names(MINA) == [added.person.name]
@@ -99,7 +101,7 @@ async def test_a_folder_laid_by_hand_is_everybodys_and_nobody_changes_it_here(fa
     for name in ("b.JPG", "a.webp", "notes.txt", ".hidden.png", "c.gif"):
         (folder / "grace" / name).write_bytes(name.encode())
     assert faces.names(ADA) == faces.names(None) == ["grace"]
-    assert await faces.photos("grace") == (b"a.webp", b"b.JPG")
+    assert await faces.photos("grace", ADA) == (b"a.webp", b"b.JPG")
     person = await faces.person(THEO, "grace")
     assert (person.owner_id, person.shared, person.photos) == (None, True, ("a.webp", "b.JPG"))
     sentence = "grace was laid in the faces folder by hand, and is changed only there."
@@ -113,7 +115,7 @@ async def test_of_a_large_folder_the_first_photos_count(faces: Faces, folder: Pa
     (folder / "grace").mkdir(parents=True)
     for number in range(20):
         (folder / "grace" / f"{number:02d}.png").write_bytes(b"%d" % number)
-    assert await faces.photos("grace") == tuple(b"%d" % number for number in range(MOST_PHOTOS))
+    assert await faces.photos("grace", ADA) == tuple(b"%d" % number for number in range(MOST_PHOTOS))
 
 
 async def test_links_pipes_and_names_that_are_no_names_are_left_out(faces: Faces, folder: Path, tmp_path: Path) -> None:
@@ -130,9 +132,9 @@ async def test_links_pipes_and_names_that_are_no_names_are_left_out(faces: Faces
     (folder / "empty").mkdir()
     (folder / "file.png").write_bytes(b"a")
     assert faces.names(None) == ["grace"]
-    assert await faces.photos("grace") == (b"a",)
+    assert await faces.photos("grace", ADA) == (b"a",)
     with pytest.raises(NotFound):
-        await faces.photos("linked")
+        await faces.photos("linked", None)
     with pytest.raises(BadName, match="is taken"):
         await add(faces, MINA, "linked")
 
@@ -157,7 +159,7 @@ async def test_beside_a_damaged_record_photos_are_nobodys(faces: Faces, folder: 
     (folder / "mina/person.json").write_bytes(record)
     assert faces.names(None) == faces.names(MINA) == faces.names(THEO) == []
     with pytest.raises(NotFound):
-        await faces.photos("mina")
+        await faces.photos("mina", MINA)
     with pytest.raises(BadName, match="is taken"):
         await add(faces, THEO, "mina")
 
@@ -196,7 +198,7 @@ async def test_another_member_neither_adds_nor_removes_nor_learns_of_a_private_p
         )
     with pytest.raises(NotFound, match='did you mean "mina"'):
         await faces.remove(MINA, "mima")
-    assert len(await faces.photos("mina")) == 1
+    assert len(await faces.photos("mina", MINA)) == 1
 
 
 async def test_a_shared_person_is_drawn_by_all_and_changed_by_the_owner_and_operators_there(faces: Faces) -> None:
@@ -208,12 +210,123 @@ async def test_a_shared_person_is_drawn_by_all_and_changed_by_the_owner_and_oper
         assert str(caught.value) == sentence
     with pytest.raises(NotFound):
         await faces.remove(ELSEWHERE, "mina")
-    with pytest.raises(NotYours, match="only they may share it, or stop sharing it"):
-        await add(faces, OPERATOR, "mina", picture(2), shared=False)
-    await add(faces, OPERATOR, "mina", picture(2))
+    await add(faces, OPERATOR, "mina", picture(2), shared=True)  # as it is already
+    await add(faces, OPERATOR, "mina", picture(3), shared=False)
+    with pytest.raises(NotYours, match=r"^mina belongs to Mina; only they may share it\.$"):
+        await add(faces, OPERATOR, "mina", picture(4), shared=True)
     assert (await faces.person(MINA, "mina")).owner_id == MINA.id
     receipt = await faces.remove(OPERATOR, "mina")
     assert receipt.whole
+
+
+async def test_sharing_is_begun_by_the_owner_and_stopped_by_an_operator_too_without_a_photo(faces: Faces) -> None:
+    await add(faces)
+    with pytest.raises(NotYours, match=r"^mina belongs to Mina; only they may share it\.$"):
+        await faces.share(OPERATOR, "mina", True)  # who could then draw them
+    with pytest.raises(NotFound):
+        await faces.share(THEO, "mina", True)
+    assert (await faces.share(MINA, "MINA", True)).shared
+    assert faces.names(THEO) == ["mina"]
+    with pytest.raises(NotYours, match=r"^mina belongs to Mina; only they or an operator may change it\.$"):
+        await faces.share(THEO, "mina", False)
+    assert not (await faces.share(OPERATOR, "mina", False)).shared
+    assert faces.names(THEO) == []
+    assert (await faces.person(MINA, "mina")).owner_id == MINA.id
+
+
+async def test_who_is_shared_on_one_server_moves_to_another_with_their_owner(faces: Faces) -> None:
+    await add(faces, shared=True)
+    await faces.share(replace(MINA, guild_id=8), "mina", True)
+    assert [faces.names(member) for member in (MINA, THEO, ADA)] == [["mina"], [], ["mina"]]
+
+
+async def test_photos_are_read_for_those_alone_who_may_draw_them_now(faces: Faces) -> None:
+    await add(faces)
+    gone = r'^There is nobody named "mina" here for you, or no longer: photos can be removed, and sharing can end\.$'
+    for read in (faces.photos, faces.drawable):
+        with pytest.raises(NotFound, match=gone):
+            await read("mina", THEO)
+        with pytest.raises(NotYours, match=r"^mina belongs to Mina, and is not shared on this server\.$"):
+            await read("mina", OPERATOR)
+    assert len(await faces.album("mina", OPERATOR)) == 1  # who keeps the photos
+    with pytest.raises(NotFound):
+        await faces.album("mina", THEO)
+    await faces.share(MINA, "mina", True)
+    assert len(await faces.photos("mina", THEO)) == 1
+    with pytest.raises(NotFound, match=gone):
+        await faces.photos("mina", ADA)
+    await faces.share(MINA, "mina", False)
+    with pytest.raises(NotFound, match=gone):
+        await faces.photos("mina", THEO)
+    assert len(await faces.photos("mina", None)) == 1
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, whose: object, method: str, path: Path) -> None:
+    """What the file rights of that path would do, also where the tests run as root."""
+    allowed = getattr(whose, method)
+
+    def judged(first: object, *more: object, **others: object) -> object:
+        if Path(str(first)) == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(first, *more, **others)
+
+    monkeypatch.setattr(whose, method, judged)
+
+
+MEND = "Ask who runs this console to mend them in its faces folder."
+
+
+async def test_a_photo_that_may_not_be_read_is_named_with_what_to_do(
+    faces: Faces, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = await add(faces, MINA, "mina", picture(), picture(1))
+    second = sorted(added.files)[1]
+    forbid(monkeypatch, os, "open", folder / "mina" / second)
+    sentence = f"mina's photo 2 ({second[:8]}) cannot be read on this machine: its file rights forbid it. {MEND}"
+    for read in (faces.photos, faces.album):
+        with pytest.raises(NoRights) as caught:
+            await read("mina", MINA)
+        assert str(caught.value) == sentence
+    await faces.remove(MINA, "mina", "photo 2")
+    assert len(await faces.photos("mina", MINA)) == 1
+
+
+async def test_a_folder_that_may_not_be_read_is_left_out_and_said_to_who_names_it(
+    faces: Faces, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(faces)
+    await add(faces, MINA, "other")
+    forbid(monkeypatch, Path, "iterdir", folder / "mina")
+    assert faces.names(MINA) == ["other"]
+    for attempt in (faces.person(MINA, "mina"), faces.drawable("mina", MINA), faces.photos("mina", None)):
+        with pytest.raises(NoRights) as caught:
+            await attempt
+        forbidden = "cannot be read on this machine: its file rights forbid it."
+        assert str(caught.value) == f"The folder of mina {forbidden} {MEND}"
+    forbid(monkeypatch, Path, "iterdir", folder)
+    with pytest.raises(NoRights, match=r"^The folder of all people cannot be read on this machine: "):
+        await faces.people(MINA)
+
+
+@pytest.mark.parametrize("act", ["deleted", "changed"])
+async def test_what_may_not_be_written_is_a_sentence_too(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    added = await add(faces, MINA, "mina", picture(), picture(1))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("no")
+
+    for name in ("rename", "replace", "unlink"):
+        monkeypatch.setattr(os, name, refuse)
+    attempts = [faces.remove(MINA, "mina"), faces.remove(MINA, "mina", added.files[0][:8])]
+    if act == "changed":
+        for attempt in attempts:
+            attempt.close()
+        attempts = [faces.share(MINA, "mina", True), add(faces, MINA, "mina", picture(3)), add(faces, MINA, "theo")]
+    for attempt in attempts:
+        with pytest.raises(NoRights, match=f"cannot be {act} on this machine: its file rights forbid it"):
+            await attempt
 
 
 # --- what is deleted
@@ -226,8 +339,11 @@ async def test_a_removed_person_leaves_nothing_and_the_receipt_names_what_went(f
     assert (receipt.person.name, receipt.whole) == ("mina", True)
     assert list(folder.iterdir()) == []
     with pytest.raises(NotFound) as caught:
-        await faces.photos("mina")
-    assert str(caught.value) == 'There is nobody named "mina", or their photos were removed.'
+        await faces.photos("mina", MINA)
+    assert (
+        str(caught.value)
+        == 'There is nobody named "mina" here for you, or no longer: photos can be removed, and sharing can end.'
+    )
     await add(faces, THEO, "mina")  # the name is free again
 
 
@@ -240,10 +356,29 @@ async def test_one_photo_is_removed_with_every_word_of_it_in_the_record(faces: F
     assert gone[:8] not in (folder / "mina/person.json").read_text("utf-8")
     with pytest.raises(NotFound) as caught:
         await faces.remove(MINA, "mina", gone[:8])
-    assert str(caught.value) == f'mina has no photo "{gone[:8]}"; there are {stays[:8]}.'
+    assert str(caught.value) == f'mina has no photo "{gone[:8]}"; there are photo 1 ({stays[:8]}).'
     last = await faces.remove(MINA, "mina", stays)
     assert last.whole
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["{short}", "{file}", "photo 2", "Photo 2 ({short})"])
+async def test_a_photo_is_removed_by_whatever_it_is_called(faces: Faces, name: str) -> None:
+    added = await add(faces, MINA, "mina", picture(), picture(1))
+    second = sorted(added.files)[1]
+    receipt = await faces.remove(MINA, "mina", name.format(short=second[:8], file=second))
+    assert receipt.photos == (second,)
+
+
+async def test_what_is_removed_is_forgotten_by_the_renderer_too(faces: Faces) -> None:
+    added = await add(faces, MINA, "mina", picture(), picture(1))
+    drawer = Drawer()
+    with pytest.raises(NotFound):
+        await remove(faces, drawer, THEO, "mina", None)
+    assert drawer.forgot == 0
+    assert (await remove(faces, drawer, MINA, "mina", "photo 1")).photos == (sorted(added.files)[0],)
+    assert (await remove(faces, drawer, MINA, "mina", None)).whole
+    assert (drawer.forgot, faces.names(None)) == (2, [])
 
 
 async def test_what_a_crash_left_half_done_is_seen_by_nobody_and_deleted_at_the_start(
@@ -255,7 +390,7 @@ async def test_what_a_crash_left_half_done_is_seen_by_nobody_and_deleted_at_the_
     (half / "secret.png").write_bytes(picture(1))
     (folder / "mina" / ".part-def").write_bytes(picture(2))
     assert faces.names(None) == ["mina"]
-    assert len(await faces.photos("mina")) == 1
+    assert len(await faces.photos("mina", MINA)) == 1
     await Faces(folder).tidy()
     assert files(folder) == [f"mina/{added.files[0]}", "mina/person.json"]
     assert [path.name for path in folder.iterdir()] == ["mina"]
@@ -281,7 +416,7 @@ async def test_a_disk_that_fails_leaves_no_person_without_a_record(
 
 async def test_many_adding_at_one_time_lose_nothing(faces: Faces) -> None:
     await asyncio.gather(*(add(faces, MINA, "mina", picture(number)) for number in range(12)))
-    assert len(await faces.photos("mina")) == 12
+    assert len(await faces.photos("mina", MINA)) == 12
     outcomes = await asyncio.gather(
         *(add(faces, member, "new one") for member in (MINA, THEO, ADA)), return_exceptions=True
     )

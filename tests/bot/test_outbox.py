@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 import bot.jobs.delivery as delivery_module
 from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Progress
 from bot.domain.ports import NewItem
-from bot.jobs.delivery import Post
+from bot.jobs.delivery import Delivery, Post
 from bot.jobs.outbox import Outbox
 from bot.store.database import open_database
 from bot.store.images import Images
@@ -198,7 +199,7 @@ async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(j
         await delivered(jobs, job)
     assert channel.names == [f"{job.name}-c003.png", "sheet"]
     assert [remark.split(";")[0] for remark in channel.shown[-1][2]] == [
-        "It is too large for Discord (10 MB)",
+        "It is too large for Discord (10 MiB)",
         "Its file is gone from the images folder.",
     ]
 
@@ -340,6 +341,47 @@ async def test_a_sheet_that_was_sent_is_not_sent_again_for_the_sake_of_the_next(
         outbox.changed(job)
         await delivered(jobs, job)
     assert channel.calls == ["mina", "theo", "theo"]
+
+
+async def test_a_sheet_that_was_sent_is_not_sent_again_after_a_restart(jobs: Jobs, images: Images) -> None:
+    """Discord forgets a nonce within minutes: the second channel here knows nothing of the first."""
+
+    class Ends(ShortMemory):
+        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+            if part == "theo":
+                raise ConnectionError("the console ends here")
+            return await super().post_sheet(job, sheet, nonce, part)
+
+    before, after = Ends(), ShortMemory()
+    job = await two_people(jobs, images)
+    for channel in (before, after):
+        delivery = Delivery(job.id, Post(jobs, images, channel, sheet_of, give_nothing_up))
+        delivery.drain()
+        await delivery.run()
+    assert before.names[-1] == "sheet of c001 to c012"
+    assert after.names == ["sheet of c013 to c024"]
+    assert (await jobs.get(job.id)).delivered  # type: ignore[union-attr]
+
+
+async def test_a_sheet_that_was_refused_is_not_tried_again_after_a_restart(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    channel.faults = [CannotPost("too large")]
+    job = await two_people(jobs, images)
+    for item in await jobs.items(job.id):
+        await jobs.posted(job.id, [item.number], 7)
+    await Delivery(job.id, Post(jobs, images, channel, sheet_of, give_nothing_up))._bring(pausing=False)
+    assert await jobs.sheets(job.id) == {"mina", "theo"}
+    assert channel.names == ["sheet of c013 to c024"]
+
+
+async def test_a_database_from_before_there_was_a_table_of_sheets_gets_one(tmp_path: Path, images: Images) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/old.db"
+    async with open_database(url) as sessions, sessions.begin() as session:
+        await session.execute(text("DROP TABLE sheets"))
+    async with open_database(url) as sessions:
+        job = await store_job(Jobs(sessions))
+        await Jobs(sessions).sheet_posted(job.id, "", 5)
+        assert await Jobs(sessions).sheets(job.id) == {""}
 
 
 async def test_what_lies_on_no_part_has_messages_of_its_own(jobs: Jobs, images: Images) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.job import Member
 from bot.domain.person import Added, Finding, Person, Receipt, Verdict
 from bot.ui.cards import AMBER, GREEN, RED
-from bot.ui.people import about, added_text, lint_card, people_list, receipt_text
+from bot.ui.people import PICTURES_STAY, about, added_text, lint_card, people_list, receipt_text, shared_text
 
 MINA, THEO = Member(1, "Mina", guild_id=7), Member(2, "Theo", guild_id=7)
 HASHES = tuple(f"{number:064x}.png" for number in range(16, 32))
@@ -88,8 +88,19 @@ def test_photos_that_were_there_before_are_told_apart() -> None:
 
 
 def test_a_receipt_names_every_photo_that_is_gone() -> None:
-    one = receipt_text(Receipt(person(), HASHES[:1], whole=False))
-    assert one == "Deleted photo `00000000` of **mina**; 2 photos are left."
+    one = receipt_text(Receipt(person(), HASHES[1:2], whole=False))
+    assert one == (
+        "Deleted photo 2 (00000000) of **mina**, and what was remembered of it; 2 photos are left. " + PICTURES_STAY
+    )
     everything = receipt_text(Receipt(person(photos=16), HASHES, whole=True))
     assert everything.startswith("Deleted **mina**: 16 photos (`00000000`, ")
-    assert everything.endswith("the record of consent and the folder. Pictures that were posted stay where they are.")
+    told = "`00000000`), the record of consent, and what was remembered of them. "
+    assert everything.endswith(told + PICTURES_STAY)
+    assert len(receipt_text(Receipt(person("*" * 64, photos=16), HASHES, whole=True))) <= 2000
+
+
+def test_sharing_is_told_by_who_may_draw_them() -> None:
+    assert shared_text(person(shared=True)) == "**mina** is shared: everybody on this server may draw them."
+    assert shared_text(person()) == (
+        "**mina** is not shared: nobody but Mina may draw them, and what others have waiting with them fails."
+    )

@@ -10,7 +10,6 @@ from bot.domain.errors import BadName
 from bot.domain.job import Member
 from bot.domain.person import (
     ALIKE,
-    BLURRED_BELOW,
     ONE_ANGLE,
     SMALLEST_FACE,
     FaceSeen,
@@ -26,7 +25,7 @@ from bot.domain.person import (
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE
 
-FACE = FaceSeen((100, 100, 300, 300), 0.9, "F", 0.0, 2 * BLURRED_BELOW, (1.0, 0.0, 0.0))
+FACE = FaceSeen((100, 100, 300, 300), 0.9, "F", 0.0, False, (1.0, 0.0, 0.0))
 UNCHECKED = "Likeness and angles were not checked: the face model on this machine finds faces and measures no more."
 
 
@@ -61,7 +60,7 @@ def test_good_photos_leave_nothing_to_say() -> None:
             "no face",
         ),
         (
-            photo(FACE, replace(FACE, box=(0, 0, 40, 40), sharpness=0.0, embedding=(0.0, 1.0, 0.0))),
+            photo(FACE, replace(FACE, box=(0, 0, 40, 40), blurred=True, embedding=(0.0, 1.0, 0.0))),
             "x.png: 2 faces were found, and the largest counts. Crop it to the person you mean.",
             Verdict.FLAWED,
             "2 faces",
@@ -73,7 +72,7 @@ def test_good_photos_leave_nothing_to_say() -> None:
             "small face",
         ),
         (
-            photo(replace(FACE, sharpness=BLURRED_BELOW - 0.1)),
+            photo(replace(FACE, blurred=True)),
             "x.png: the face is blurred. Take a sharper photo.",
             Verdict.FLAWED,
             "blurred",
@@ -90,12 +89,12 @@ def test_each_fault_of_a_photo_is_one_sentence_with_its_name(
 
 
 def test_what_just_suffices_is_no_fault() -> None:
-    edge = replace(FACE, box=(0, 0, SMALLEST_FACE, SMALLEST_FACE), sharpness=BLURRED_BELOW)
+    edge = replace(FACE, box=(0, 0, SMALLEST_FACE, SMALLEST_FACE))
     assert said([*WELL, ("x", photo(edge))]) == []
 
 
 def test_all_faults_of_a_photo_are_told_and_the_worst_decides() -> None:
-    face = replace(FACE, box=(0, 0, 50, 50), sharpness=1.0, embedding=(0.0, 1.0, 0.0))
+    face = replace(FACE, box=(0, 0, 50, 50), blurred=True, embedding=(0.0, 1.0, 0.0))
     photos = [*WELL, ("x", photo(face))]
     assert verdict(lint(photos), "x") == (Verdict.USELESS, "small face, blurred, looks like somebody else")
 
@@ -272,3 +271,8 @@ def test_a_list_of_people_is_completed_at_its_last_name(typed: str, offered: lis
 def test_a_photo_is_called_by_the_beginning_of_its_hash_or_by_its_own_name() -> None:
     assert short_name("0123abcd" * 8 + ".png") == "0123abcd"
     assert short_name("holiday.jpg") == "holiday.jpg"
+
+
+def test_a_photo_is_called_by_its_place_too_as_the_pipeline_counts_them() -> None:
+    person = replace(PERSON, photos=("0123abcd" * 8 + ".png", "holiday.jpg"))
+    assert [person.called(photo) for photo in person.photos] == ["photo 1 (0123abcd)", "photo 2 (holiday.jpg)"]

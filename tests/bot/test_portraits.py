@@ -28,7 +28,7 @@ def photo(size: tuple[int, int] = (480, 480), *, orientation: int = 1) -> bytes:
 
 
 def face(*box: float) -> FaceSeen:
-    return FaceSeen(box, 1.0, None, None, 100.0, None)  # type: ignore[arg-type]
+    return FaceSeen(box, 1.0, None, None, False, None)  # type: ignore[arg-type]
 
 
 def portrait(verdict: Verdict = Verdict.GOOD, *faces: FaceSeen, size: tuple[int, int] = (480, 480)) -> Portrait:
@@ -122,11 +122,16 @@ async def test_an_examination_looks_at_every_photo_and_names_it_as_the_member_do
         picture.save(file, "PNG")
         uploads.append((name, file.getvalue()))
     added = await faces.add(Member(1, "Mina"), "mina", uploads, None, CONSENT)
-    called = {file: name for file, (name, _) in zip(added.files, uploads, strict=True)}
-    examination = await examine(faces, Drawer(), added.person, called)
+    face, none = added.files
+    examination = await examine(faces, Drawer(), Member(1, "Mina"), added.person, {face: "face.png"})
+    assert [each.file for each in examination.photos] == sorted(added.files)
     seen = {each.name: each.seen for each in examination.photos}
-    assert seen["face.png"] == PhotoSeen(300, 300, (FaceSeen((50, 60, 250, 260), 1.0, None, None, 1000.0, None),))
-    assert seen["none.png"] == PhotoSeen(300, 300, ())
+    number = {file: number for number, file in enumerate(sorted(added.files), start=1)}
+    box = (50, 60, 250, 260)
+    assert seen[f"face.png, photo {number[face]} ({face[:8]})"] == PhotoSeen(
+        300, 300, (FaceSeen(box, 1.0, None, None, False, None),)
+    )
+    assert seen[f"photo {number[none]} ({none[:8]})"] == PhotoSeen(300, 300, ())
     assert [finding.word for finding in examination.findings] == ["no face", "few photos", "not checked"]
 
 
@@ -134,6 +139,7 @@ async def test_a_file_that_is_no_picture_is_examined_too(tmp_path: Path) -> None
     (tmp_path / "grace").mkdir()
     (tmp_path / "grace" / "notes.png").write_bytes(b"no picture")
     faces = Faces(tmp_path)
-    person = await faces.person(Member(1, "Mina"), "grace")
-    examination = await examine(faces, Drawer(), person)
-    assert examination.findings[0].text == "notes.png: this file cannot be opened as a picture. Remove it."
+    mina = Member(1, "Mina")
+    examination = await examine(faces, Drawer(), mina, await faces.person(mina, "grace"))
+    text = "photo 1 (notes.png): this file cannot be opened as a picture. Remove it."
+    assert examination.findings[0].text == text

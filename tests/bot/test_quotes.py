@@ -2,18 +2,30 @@
 
 import io
 import json
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import bot.jobs.quotes as quotes_module
 from bot.domain.errors import BadUpload, CannotDraw, NotFound, NotYours, QueueFull, Refusal
 from bot.domain.job import JobState, Layout, Place
 from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue
-from bot.jobs.quotes import BRACES, FACELESS, NO_PROMPT, Quotes, Stores
+from bot.jobs.quotes import (
+    BRACES,
+    FACELESS,
+    FACELESS_GROUP,
+    FACELESS_PRODUCTION,
+    FACELESS_STEP,
+    NO_PROMPT,
+    Quotes,
+    Stores,
+)
 from bot.mecene.grammar import Grammar
+from bot.pictures import within
 from bot.store.database import Sessions
 from bot.store.faces import Faces
 from bot.store.images import Images
@@ -226,10 +238,11 @@ async def test_a_face_test_draws_faces_again_unless_the_member_has_detail_off(
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, True),
+        ({}, False),  # who is named is drawn
         ({"detail": True}, False),
-        ({"steps": 20, "start_merge_step": 5}, False),
-        ({"steps": 20, "start_merge_step": 19}, True),
+        ({"detail": False}, True),
+        ({"detail": False, "steps": 20, "start_merge_step": 18}, False),
+        ({"detail": False, "steps": 20, "start_merge_step": 19}, True),
         ({"face_folder": ""}, False),
     ],
 )
@@ -241,6 +254,59 @@ async def test_a_face_that_no_stage_looks_at_is_remarked_upon(
     assert (FACELESS in (await studio.imagine(MINA, HERE, asked, 1)).notes) is said
     sheet = json.dumps({"base": asked, "parameters": {"seed": "1-2"}}).encode()
     assert (FACELESS in (await studio.sweep(MINA, HERE, sheet, "f")).notes) is said
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        ({"face_folder": "mina, theo"}, FACELESS_GROUP),
+        ({"face_folder": "mina, theo", "start_merge_step": 0}, FACELESS_GROUP),
+        ({"face_folder": "mina", "steps": 1, "start_merge_step": 0}, FACELESS_STEP),
+        ({"face_folder": "mina", "production_mode": True}, FACELESS_PRODUCTION),
+    ],
+)
+async def test_what_is_said_of_a_face_that_no_stage_looks_at_would_help(
+    sessions: Sessions,
+    faces: Faces,
+    queue: JobQueue,
+    tmp_path: Path,
+    values: dict[str, Value],
+    note: str,
+) -> None:
+    await people(faces, "mina", "theo")
+    studio = quotes_of(sessions, faces, queue, tmp_path, Detailer(), production={"detail": False})
+    assert (await studio.imagine(MINA, HERE, {"prompt": "x", "detail": False, **values}, 2)).notes == (note,)
+
+
+async def test_each_reason_why_a_face_changes_nothing_is_said_once(studio: Quotes, faces: Faces) -> None:
+    await people(faces, "mina", "theo")
+    base = {"prompt": "x", "steps": 9, "detail": False}
+    axes = {"face_folder": ["mina", "mina, theo"], "seed": "1-2"}
+    sheet = json.dumps({"base": base, "parameters": axes}).encode()
+    assert (await studio.sweep(MINA, HERE, sheet, "f")).notes == (FACELESS, FACELESS_GROUP)
+
+
+@pytest.mark.parametrize(
+    ("theme", "notes"),
+    [
+        ("noir", ()),
+        (" winter  in Prague, ", ()),
+        ("one two three four five six seven eight nine", ("one two three four five six seven eight",)),
+        ("{noir|space}", ("noirspace",)),
+        ("{}", ()),
+    ],
+)
+async def test_a_theme_of_which_the_ideas_hold_less_is_remarked_upon(
+    studio: Quotes, faces: Faces, jobs: Jobs, theme: str, notes: tuple[str, ...]
+) -> None:
+    await people(faces, "mina")
+    job = await studio.face_test(MINA, HERE, "mina", theme, 1, 1)
+    if theme == "{}":
+        assert job.notes == ("No word of the theme can be used, so the ideas are about anything.",)
+    else:
+        assert job.notes == tuple(f'The theme was shortened: in the ideas it reads "{told}".' for told in notes)
+    (item,) = await jobs.items(job.id)
+    assert all(told in item.recipe.prompt for told in notes)
 
 
 async def test_an_ideas_negative_prompt_gives_way_to_the_members(
@@ -342,3 +408,17 @@ async def test_what_is_no_photo_is_refused_with_its_name(studio: Quotes) -> None
         await studio.detail(MINA, HERE, {}, b"%PDF-1.7", "notes.png")
     with pytest.raises(CannotDraw, match=r"^weight 2\.0 is too much$"):
         await studio.detail(MINA, HERE, {"weight": 2.0}, photo(80, 80), "a.png")
+
+
+async def test_a_large_photo_is_scaled_down_beside_the_event_loop(
+    studio: Quotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noted(*arguments: object) -> object:
+        threads.append(threading.current_thread())
+        return within(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(quotes_module, "within", noted)
+    await studio.detail(MINA, HERE, {"prompt": "x"}, photo(80, 80), "a.png")
+    assert threads and threading.main_thread() not in threads

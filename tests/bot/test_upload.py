@@ -8,8 +8,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from bot.cogs.faces import A_PHOTO
 from bot.cogs.upload import Uploads
 from bot.domain.errors import BadUpload
+from bot.pictures import MOST_BYTES, MOST_SIZE
 from bot.settings import DISCORD_API
 
 
@@ -94,3 +96,8 @@ async def test_other_hosts_are_never_asked(session: aiohttp.ClientSession, url: 
 async def test_the_sandbox_may_serve_files_only_where_it_was_named(session: aiohttp.ClientSession, files: str) -> None:
     with pytest.raises(BadUpload, match="does not lie with Discord"):
         await Uploads(session, DISCORD_API).read(Attached(f"{files}/fits"), 1000, "1 KB")  # type: ignore[arg-type]
+
+
+def test_the_largest_photo_has_one_name_for_its_size() -> None:
+    assert (MOST_SIZE, MOST_BYTES) == ("10 MiB", 10 * 2**20)
+    assert A_PHOTO.endswith(f"up to {MOST_SIZE}")

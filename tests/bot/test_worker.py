@@ -1,20 +1,26 @@
 """The worker records every outcome once, and neither a failing store nor a signal makes it lose one."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import bot.jobs.worker as worker_module
-from bot.domain.job import ItemState, Job, JobState
+from bot.domain.job import ItemState, Job, JobState, Member
+from bot.domain.ports import NewItem
 from bot.jobs.queue import JobQueue
+from bot.jobs.sitters import MOST_KEPT, Sitters
 from bot.jobs.worker import Worker
 from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
-from tests.bot.conftest import store_job
+from sweeps.recipe import resolve
+from tests.bot.album import add, picture
+from tests.bot.conftest import HERE, MINA, THEO, store_job
 from tests.bot.drawer import Drawer
 
 
@@ -33,8 +39,8 @@ async def at_work(
         yield worker, queue, drawer
 
 
-async def admit(queue: JobQueue, jobs: Jobs, items: int = 3) -> Job:
-    job = await store_job(jobs, items=items)
+async def admit(queue: JobQueue, jobs: Jobs, items: int = 3, owner: Member = MINA, people: str = "") -> Job:
+    job = await store_job(jobs, owner, items=items, people=people)
     queue.admit(job, await jobs.items(job.id))
     return job
 
@@ -177,3 +183,132 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing(
         job = await admit(queue, jobs, 3)
         await until(lambda: len(queue) == 0)
     assert {item.state for item in await jobs.items(job.id)} == {ItemState.DRAWN}
+
+
+async def remark(jobs: Jobs, job: Job) -> str:
+    ((_, said),) = await jobs.remarks(job.id)
+    return said
+
+
+async def test_somebody_whom_the_owner_may_not_draw_any_more_fails_that_picture_alone(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    """Theo's job was accepted before the name became somebody else's; Mina's own goes on."""
+    faces = Faces(tmp_path / "faces")
+    await add(faces, MINA, "nina")
+    async with at_work(jobs, tmp_path) as (_, queue, drawer):
+        his, hers = await admit(queue, jobs, 1, THEO, "nina"), await admit(queue, jobs, 1, MINA, "nina")
+        await until(lambda: len(queue) == 0)
+    assert (await state(jobs, his), await state(jobs, hers)) == (JobState.FAILED, JobState.DONE)
+    assert len(drawer.sitters) == 1
+    assert await remark(jobs, his) == (
+        'There is nobody named "nina" here for you, or no longer: photos can be removed, and sharing can end.'
+    )
+
+
+async def test_who_is_removed_while_a_job_runs_is_in_no_further_picture(jobs: Jobs, tmp_path: Path) -> None:
+    faces = Faces(tmp_path / "faces")
+    await add(faces, MINA, "nina")
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as (_, queue, drawer):
+        drawer.hold.clear()
+        job = await admit(queue, jobs, 3, MINA, "nina")
+        await until(lambda: len(drawer.sitters) == 1)
+        await faces.remove(MINA, "nina")
+        drawer.hold.set()
+        await until(lambda: len(queue) == 0)
+    assert len(drawer.drawn) == len(drawer.sitters) == 1
+    assert [item.state for item in await jobs.items(job.id)].count(ItemState.FAILED) == 2
+
+
+async def test_a_photo_that_is_removed_while_a_job_runs_is_in_no_further_picture(jobs: Jobs, tmp_path: Path) -> None:
+    faces = Faces(tmp_path / "faces")
+    await add(faces, MINA, "nina", picture(1), picture(2))
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as (_, queue, drawer):
+        drawer.hold.clear()
+        await admit(queue, jobs, 2, MINA, "nina")
+        await until(lambda: len(drawer.sitters) == 1)
+        await faces.remove(MINA, "nina", "photo 1")
+        drawer.hold.set()
+        await until(lambda: len(queue) == 0)
+    assert [len(photos["nina"]) for photos in drawer.sitters] == [2, 1]
+
+
+async def test_all_lanes_share_one_reading_of_a_persons_photos_and_let_it_go_with_the_job(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = Faces(tmp_path / "faces")
+    await add(faces, MINA, "nina", picture(1), picture(2))
+    reads: list[str] = []
+    open_file = os.open
+
+    def counted(path: Path, *more: object) -> int:
+        reads.extend([str(path)] if str(path).endswith(".png") else [])
+        return open_file(path, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", counted)
+    async with at_work(jobs, tmp_path, Drawer(slots=16)) as (worker, queue, drawer):
+        drawer.hold.clear()
+        await admit(queue, jobs, 24, MINA, "nina")
+        await until(lambda: len(drawer.sitters) == 16)
+        drawer.hold.set()
+        await until(lambda: len(queue) == 0)
+        assert worker._sitters == {}
+    assert all(each["nina"] is drawer.sitters[0]["nina"] for each in drawer.sitters)
+    assert (len(drawer.sitters), len(reads)) == (24, 2)
+
+
+async def test_of_many_people_few_are_kept_at_a_time(tmp_path: Path) -> None:
+    faces = Faces(tmp_path / "faces")
+    names = [f"person {number}" for number in range(MOST_KEPT + 2)]
+    for name in names:
+        await add(faces, MINA, name)
+    sitters = Sitters(faces, MINA)
+    assert list(await sitters.photos(names)) == names  # also where one picture shows more
+    first = (await sitters.photos(names[-1:]))[names[-1]]
+    for name in names[2:-1]:
+        await sitters.photos([name])
+    assert (await sitters.photos(names[-1:]))[names[-1]] is first
+    assert len(sitters._kept) == MOST_KEPT
+
+
+async def test_a_photo_that_may_not_be_read_fails_the_picture_and_is_not_tried_for_ever(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(Faces(tmp_path / "faces"), MINA, "nina")
+    open_file = os.open
+
+    def forbid(path: Path, *more: object) -> int:
+        if str(path).endswith(".png"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return open_file(path, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", forbid)
+    async with at_work(jobs, tmp_path) as (_, queue, _):
+        job = await admit(queue, jobs, 1, MINA, "nina")
+        await until(lambda: len(queue) == 0)
+    assert await state(jobs, job) is JobState.FAILED
+    assert (await remark(jobs, job)).startswith("nina's photo 1 (")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (FileNotFoundError("gone"), "The photo that this begins with is gone; upload it again."),
+        (PermissionError("no"), "The photo that this begins with cannot be read on this machine: its file rights "),
+    ],
+)
+async def test_an_uploaded_photo_that_cannot_be_read_fails_the_picture_with_a_sentence(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, sentence: str
+) -> None:
+    async def fail(self: Images, image: str) -> bytes:
+        raise error
+
+    monkeypatch.setattr(Images, "get", fail)
+    recipe = replace(resolve({"prompt": "x"}, seed=1), photo="a" * 64)
+    job = await jobs.create(
+        kind="detail", title="x", owner=MINA, place=HERE, state=JobState.QUEUED, items=[NewItem("c001", 1, recipe)]
+    )
+    async with at_work(jobs, tmp_path) as (_, queue, _):
+        queue.admit(job, await jobs.items(job.id))
+        await until(lambda: len(queue) == 0)
+    assert (await remark(jobs, job)).startswith(sentence)

@@ -59,7 +59,7 @@ async def test_people_are_tested_in_ideas_and_each_has_messages_and_a_sheet_of_t
         assert job.startswith("T")
         first, second, *_ = embed["description"].splitlines()
         assert first == "**2 people × 3 ideas × 2 generations**"
-        assert second == "12 cells = 12 bases + 12 face passes"
+        assert second == "12 cells = up to 12 bases + 12 face passes"
         assert [field["name"] for field in embed["fields"]] == ["face_folder (2)", "seed → (2)", "idea ↓ (3)"]
         assert answer["components"][0]["components"][0]["label"] == "Run 12 images"
         assert messages_of(atelier, job) == []  # nothing is drawn before Run

@@ -1,6 +1,7 @@
 """/faces as members meet it: photos come as attachments, belong to who added them, and are looked over."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from skimage import data
 
 from bot.sandbox import File
 from bot.sandbox.driver import Member
+from bot.ui.people import PICTURES_STAY
 from bot.ui.portraits import MARKS
 from tests.e2e.conftest import Open, Running
 
@@ -64,7 +66,7 @@ async def test_photos_are_added_looked_over_shown_and_deleted(atelier: Running) 
     assert head == "Added 3 photos to **Eileen**, who has 3 now. Nobody but their owner may draw them."
     assert not [line for line in lines if "portrait.jpg" in line]
     assert [line for line in lines if "blurred.png" in line and "the face is blurred. Take a sharper photo." in line]
-    assert [line for line in lines if "wall.png" in line and "no face was found." in line]
+    assert [line for line in lines if re.match(r"- wall\.png, photo [123] \([0-9a-f]{8}\): no face was found\.", line)]
     assert lines[-1].startswith("- Likeness and angles were not checked")
 
     listed = await theo.run("/faces list")
@@ -74,21 +76,26 @@ async def test_photos_are_added_looked_over_shown_and_deleted(atelier: Running) 
 
     embed = await lint(theo, "eileen")
     assert embed["title"] == "Eileen · 3 photos"
-    assert "the face is blurred" in str(embed["description"])
+    assert re.search(r"^- photo [123] \([0-9a-f]{8}\): the face is blurred", str(embed["description"]), re.MULTILINE)
     async with aiohttp.ClientSession(raise_for_status=True) as browser, browser.get(embed["image"]["url"]) as response:
         picture = Image.open(io.BytesIO(await response.read())).convert("RGB")
     inks = set(picture.get_flattened_data())
     assert set(MARKS.values()) <= inks  # one photo is good, one to improve, one of no use
 
-    photos = [value for _, value in await theo.complete("/faces remove", "photo", "", person="Eileen")]
+    choices = await theo.complete("/faces remove", "photo", "", person="Eileen")
+    photos = [value for _, value in choices]
+    assert choices == [(f"photo {number} ({photo})", photo) for number, photo in enumerate(photos, start=1)]
     assert len(photos) == 3
     removed = await theo.run("/faces remove", person="Eileen", photo=photos[0])
-    assert removed.content == f"Deleted photo `{photos[0]}` of **Eileen**; 2 photos are left."
+    assert removed.content == (
+        f"Deleted photo 1 ({photos[0]}) of **Eileen**, and what was remembered of it; 2 photos are left. "
+        + PICTURES_STAY
+    )
     receipt = await theo.run("/faces remove", person="Eileen")
     assert receipt.ephemeral
     assert receipt.content == (
-        f"Deleted **Eileen**: 2 photos (`{photos[1]}`, `{photos[2]}`), the record of consent and the folder. "
-        "Pictures that were posted stay where they are."
+        f"Deleted **Eileen**: 2 photos (`{photos[1]}`, `{photos[2]}`), the record of consent, and what was remembered "
+        f"of them. {PICTURES_STAY}"
     )
     listed = await theo.run("/faces list")
     assert "Nobody yet." in listed.embeds[0]["description"]
@@ -124,6 +131,34 @@ async def test_a_person_is_offered_and_shown_only_to_those_who_may_draw_them(ate
     for member, person in ((mina, "Private Ada"), (ada, "Shared Ada")):
         assert (await member.run("/faces remove", person=person)).content.startswith(f"Deleted **{person}**: 1 photo (")
     assert await offered(ada, "/faces lint") == []
+
+
+async def test_a_person_is_shared_and_shared_no_longer_without_another_photo(atelier: Running) -> None:
+    mina, theo, ada = (atelier.sandbox.members[name] for name in ("mina", "theo", "ada"))
+    await add(ada, "Lovelace", PLAIN)
+    assert await offered(ada, "/faces share", "love") == ["Lovelace"]
+    assert await offered(theo, "/faces share") == await offered(theo, "/faces lint") == []
+    assert (await theo.run("/faces share", person="Lovelace", shared=True)).content.startswith("There is nobody named")
+    refused = "Lovelace belongs to Ada; only they may share it."
+    assert (await mina.run("/faces share", person="Lovelace", shared=True)).content == refused
+    shared = await ada.run("/faces share", person="lovelace", shared=True)
+    assert (shared.content, shared.ephemeral) == (
+        "**Lovelace** is shared: everybody on this server may draw them.",
+        True,
+    )
+    assert await offered(theo, "/faces lint") == ["Lovelace"]
+    quoted = await theo.run("/test_face_mecene", face_folders="Lovelace", ideas=1, generations_per_input=1)
+    await quoted.reply()
+    stopped = await mina.run("/faces share", person="Lovelace", shared=False)  # an operator may
+    assert stopped.content == (
+        "**Lovelace** is not shared: nobody but Ada may draw them, and what others have waiting with them fails."
+    )
+    assert await offered(theo, "/faces lint") == []
+    pressed = await theo.press(quoted, "Run")
+    assert (await atelier.told(pressed)).startswith('There is nobody named "Lovelace" here for you, or no longer: ')
+    assert quoted.message is not None and len(quoted.message["components"][0]["components"]) == 2  # the quote stays
+    await theo.press(quoted, "Cancel")
+    await ada.run("/faces remove", person="Lovelace")
 
 
 TINY, HUGE = png(np.zeros((8, 8, 3), np.uint8)), png(np.zeros((5001, 5000, 3), np.uint8))

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ def test_any_recipe_comes_back_whole_and_pillow_reads_it_too(prompt, negative_pr
     assert (np.asarray(image) == ARRAY).all()
     assert json.loads(image.text["atelier"]) == recipe.as_dict()
     assert image.text["parameters"].startswith(recipe.prompt)
+
+
+def test_the_parameters_of_a_picture_on_a_photo_are_those_of_its_face_passes(recipe):
+    wanted = replace(recipe(detail=True, detail_steps=30, detail_guidance=4.5, denoise=0.35), photo="5" * 64)
+    last = pixels.parameters_text(wanted, "sdxl").splitlines()[-1]
+    assert last.startswith("Steps: 30, Sampler: Euler,")
+    assert "CFG scale: 4.5," in last
+    assert last.endswith("Denoising strength: 0.35")
 
 
 def test_the_parameters_chunk_is_in_the_format_that_other_tools_read():

@@ -109,3 +109,11 @@ def test_equal_bases_stand_together_among_those_that_share_their_first_steps() -
     text = "base: {face_folder: mina, prompt: a man img}\nparameters: {denoise: [0.35, 0.5], start_merge_step: [5, 10]}"
     found = planned(text)
     assert (found.unique_bases, found.order) == (2, (0, 2, 1, 3))
+
+
+def test_bases_whose_text_depends_on_a_class_word_not_known_yet_are_at_most_as_many() -> None:
+    text = "base: {prompt: '%s'}\nparameters: {face_folder: [mina, theo], seed: [1, 2]}"
+    assert planned(text % "in the rain").summary() == "4 cells = up to 4 bases + 4 face passes"
+    assert planned(text % "a person img in the rain").summary() == "4 cells = 2 bases + 4 face passes"
+    one = planned("base: {prompt: in the rain, face_folder: mina}\nparameters: {seed: [1, 2]}")
+    assert one.summary() == "2 cells = 2 bases + 2 face passes"

@@ -202,3 +202,11 @@ def test_what_the_text_encoders_read_alike_without_a_trigger_is_one_base() -> No
     assert marked.base_key() == plain.base_key()
     assert marked.detail_key() == plain.detail_key()
     assert replace(NAMED, prompt="a man img").detail_key() != replace(NAMED, prompt="a man  ").detail_key()
+
+
+@pytest.mark.parametrize(
+    ("settings", "drawn"),
+    [({}, False), ({"face_folder": "mina"}, True), ({"face_folder": "mina", "detail": False}, False)],
+)
+def test_a_person_who_is_named_is_drawn_unless_detail_was_turned_off(settings: dict[str, Value], drawn: bool) -> None:
+    assert resolve(settings, defaults={"detail": False}).detail is drawn

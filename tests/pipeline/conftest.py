@@ -93,10 +93,10 @@ def engine(new_engine):
 
 @pytest.fixture
 def recipe(modules):
-    """Makes complete recipes: few steps unless told otherwise."""
+    """Makes complete recipes: few steps and no face pass unless told otherwise."""
 
     def make(**settings):
-        settings = {"prompt": "a red fox in the snow", "seed": 1, "steps": 4} | settings
+        settings = {"prompt": "a red fox in the snow", "seed": 1, "steps": 4, "detail": False} | settings
         return resolve(settings, defaults=modules.card.defaults)
 
     return make

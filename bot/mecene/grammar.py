@@ -1,30 +1,35 @@
 """The built-in grammar: a theme in, ideas out, made of word lists; no model, no network.
 
 An idea is a place and what fits it: a doing, clothes, light, weather, a mood, a framing and a medium. The theme
-stands in each idea as it was typed, and its words make the phrases likelier that are about them.
+stands in each idea as plain words, its first eight at most, and they make the phrases likelier that are about them.
 """
 
 import asyncio
 import random
 import re
+import unicodedata
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.ports import Idea
-from bot.mecene.phrases import Phrase, read_list, read_themes
+from bot.mecene.phrases import Phrase, clashing, read_list, read_themes
 from sweeps.recipe import without_trigger
 
-ORDER = ("places", "doings", "clothes", "lights", "weathers", "moods", "frames", "media")
+ORDER = ("places", "lights", "weathers", "doings", "clothes", "moods", "frames", "media")
 """The lists in the order in which an idea is put together: each choice has to fit those before."""
 
-OPTIONAL = ("moods", "frames", "weathers")
+OPTIONAL = ("lights", "weathers", "moods", "frames")
 """What is left out, the last first, where an idea would become longer than `MOST_WORDS`."""
 
 MOST_THEME_WORDS = 8
 MOST_THEME_LETTERS = 80
 MOST_WORDS = 40
-ABOUT_THE_THEME, ABOUT_THE_PLACE, ABOUT_THE_SCENE = 60, 8, 1
-"""How much likelier a phrase becomes by each tag that it shares with the theme, the place, and all chosen before."""
+ABOUT_THE_THEME, ABOUT_THE_SCENE = 40, 2
+"""How much likelier a phrase becomes by each word of the theme that it is about, and each tag of the scene."""
+
+A_FEW = 3
+ENOUGH_PLACES = 6
+"""A theme is told in the places that most of its words call for, where there are so many."""
 
 NEARLY_ALIKE = 4
 """Two ideas of which all parts but two are the same, and so four stand in one of them alone."""
@@ -36,6 +41,9 @@ LONG_THEME = ("{}", "inspired by {}")
 MARKS = re.compile(r"[{}|$<>()\[\]\\^*_`~#\"]")
 """What some prompt language gives a meaning to; here a theme is plain words."""
 
+JOINERS = re.compile(r"(?<=[^\W\x00-\x7f])[\u200c\u200d](?=[^\W\x00-\x7f])")
+"""Letters of no width that Persian and other words are spelled with; elsewhere they would hide something."""
+
 
 class Grammar:
     """The Ideas port on word lists: equal theme and seed, equal ideas, on every machine."""
@@ -43,7 +51,11 @@ class Grammar:
     def __init__(self) -> None:
         self._lists = {name: read_list(name) for name in (*ORDER, "negatives")}
         self._themes = read_themes()
-        self._tags = frozenset(tag for phrases in self._lists.values() for phrase in phrases for tag in phrase.tags)
+        self._sites = frozenset(f"@{tag}" for place in self._lists["places"] for tag in place.tags if len(tag) > 3)
+
+    def theme(self, typed: str) -> str:
+        """The theme as it stands in the ideas."""
+        return clean_theme(typed)
 
     async def ideas(self, theme: str, count: int, seed: int) -> list[Idea]:
         """`count` ideas of which no two are equal; fewer of the same theme and seed are the first of more."""
@@ -65,52 +77,68 @@ class Grammar:
 
     def _endless(self, theme: str, dice: random.Random) -> Iterator[Idea]:
         wanted = self._wanted(theme)
-        choices = {name: _Choice(self._lists[name], wanted, dice) for name in ORDER}
-        forms = SHORT_THEME if len(theme.split()) <= 2 else LONG_THEME
+        given = _agreeing(tag for tags in wanted for tag in tags if tag[0] != "@")
+        given |= given & {"drawn"} or {"photo"}
+        called = [frozenset(tag.removeprefix("@") for tag in tags) for tags in wanted]
+        sites = [frozenset(tag[1:] for tag in tags if tag[0] == "@") or tags for tags in wanted]
+        lists = {name: [phrase for phrase in self._lists[name] if not _says(phrase, theme)] for name in ORDER}
+        lists["places"] = _nearest([place for place in lists["places"] if place.fits(given)], sites)
+        choices = {name: _Choice(lists[name], sites if name == "places" else called, dice) for name in ORDER}
+        said = frozenset(_words(theme))
+        short = len(theme.split()) <= 2
+        forms = [form for form in (SHORT_THEME if short else LONG_THEME) if said.isdisjoint(form.split())] or ["{}"]
         while True:
             chosen: dict[str, Phrase] = {}
-            scene: frozenset[str] = frozenset()
+            scene = given
             for name in ORDER:
-                place = chosen["places"].tags if chosen else None
-                if phrase := choices[name].next(place, scene):
+                stems = frozenset[str]().union(*(phrase.stems for phrase in chosen.values()))
+                if phrase := choices[name].next(scene, stems, strict=name == "clothes"):
                     chosen[name] = phrase
                     scene |= phrase.tags
             woven = dice.choice(forms).format(theme) if theme else ""
+            if _words(chosen["places"].text)[-1:] == _words(woven)[:1]:
+                woven = f"inspired by {theme}"
             prompt = _told({name: phrase.text for name, phrase in chosen.items()}, woven)
-            yield Idea(prompt, self._negative(scene), tuple(sorted(scene)))
+            yield Idea(prompt, self._negative(scene, said), tuple(sorted(scene)))
 
-    def _wanted(self, theme: str) -> frozenset[str]:
-        """The tags that a theme's words call for."""
-        words = re.findall(r"\w+", theme.lower())
-        own = self._tags.intersection(words)
-        return own.union(*(self._themes.get(word, frozenset()) for word in words))
+    def _wanted(self, theme: str) -> list[frozenset[str]]:
+        """The tags that each of a theme's words calls for; a kind of place with an @."""
+        calls = (self._themes.get(word, frozenset({f"@{word}"} & self._sites)) for word in _words(theme))
+        return [tags for tags in calls if tags]
 
-    def _negative(self, scene: frozenset[str]) -> str:
-        return ", ".join(phrase.text for phrase in self._lists["negatives"] if phrase.tags <= scene)
+    def _negative(self, scene: frozenset[str], said: frozenset[str]) -> str:
+        """What to keep out: nothing that the medium is, and nothing that the theme names."""
+        kept_out = (phrase for phrase in self._lists["negatives"] if phrase.tags <= scene)
+        return ", ".join(phrase.text for phrase in kept_out if said.isdisjoint(phrase.text.split()))
 
 
 class _Choice:
     """Draws phrases of one list: those about the theme oftener, none that came up lately."""
 
-    def __init__(self, phrases: Sequence[Phrase], wanted: frozenset[str], dice: random.Random) -> None:
+    def __init__(self, phrases: Sequence[Phrase], called: Sequence[frozenset[str]], dice: random.Random) -> None:
         self._phrases = phrases
-        self._about = {phrase: 1 + ABOUT_THE_THEME * len(phrase.tags & wanted) for phrase in phrases}
+        self._about = {phrase: 1 + ABOUT_THE_THEME * _words_about(phrase, called) for phrase in phrases}
         self._dice = dice
         self._uses: Counter[Phrase] = Counter()
         hits = sum(about > 1 for about in self._about.values())
         # Few phrases are about a theme; were all of them to rest, it would be lost for a while.
         self._lately: deque[Phrase] = deque(maxlen=min(len(phrases) // 4, hits // 2 or len(phrases)))
 
-    def next(self, place: frozenset[str] | None, scene: frozenset[str]) -> Phrase | None:
-        """A phrase that fits; None when there is none. Before there is a place, every phrase does."""
-        fitting = [phrase for phrase in self._phrases if place is None or phrase.fits(place, scene)]
+    def next(self, scene: frozenset[str], said: frozenset[str], strict: bool = False) -> Phrase | None:
+        """A phrase that fits the scene, and repeats no word of it where one does not; None when none fits.
+
+        A strict choice is about the theme where a few phrases that fit are.
+        """
+        fitting = [phrase for phrase in self._phrases if phrase.fits(scene)]
         if not fitting:
             return None
+        fitting = [phrase for phrase in fitting if not phrase.stems & said] or fitting
+        about = [phrase for phrase in fitting if self._about[phrase] > 1]
+        if strict and len(about) >= A_FEW:
+            fitting = about
         fresh = [phrase for phrase in fitting if phrase not in self._lately] or fitting
         weights = [
-            self._about[phrase]
-            * (1 + ABOUT_THE_PLACE * len(phrase.tags & (place or scene)) + ABOUT_THE_SCENE * len(phrase.tags & scene))
-            / (1 + self._uses[phrase]) ** 0.5
+            self._about[phrase] * (1 + ABOUT_THE_SCENE * len(phrase.about & scene)) / (1 + self._uses[phrase]) ** 0.5
             for phrase in fresh
         ]
         (phrase,) = self._dice.choices(fresh, weights)
@@ -119,9 +147,42 @@ class _Choice:
         return phrase
 
 
+def _words(text: str) -> list[str]:
+    """The words as the lists spell them, whatever the typed letters are made of."""
+    return re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold())
+
+
+def _agreeing(tags: Iterable[str]) -> frozenset[str]:
+    """The tags without those that exclude each other: a theme of day and night leaves the hour open."""
+    named = frozenset(tags)
+    return named - clashing(named, named)
+
+
+def _words_about(phrase: Phrase, called: Sequence[frozenset[str]]) -> int:
+    """How many of the theme's words a phrase is about."""
+    return sum(bool(phrase.about & tags) for tags in called)
+
+
+def _nearest(places: Sequence[Phrase], called: Sequence[frozenset[str]]) -> list[Phrase]:
+    """The places that most of the theme's words call for, and of fewer until there are enough."""
+    about = {place: _words_about(place, called) for place in places}
+    least = sorted(about.values(), reverse=True)[:ENOUGH_PLACES][-1]
+    return [place for place in places if about[place] >= max(least, min(1, max(about.values())))]
+
+
+def _says(phrase: Phrase, theme: str) -> bool:
+    """Whether a phrase and the theme would say the same words twice in one idea."""
+    text, typed = phrase.text.casefold(), theme.casefold()
+    return f" {text} " in f" {typed} " or (" " in typed and f" {typed} " in f" {text} ")
+
+
 def clean_theme(theme: str) -> str:
-    """The theme as plain words on one line: without marks that make an axis or a weight, and without the trigger."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in theme)
+    """The theme as plain words on one line: without marks that make an axis or a weight, and without the trigger.
+
+    Of a long one the first words: at most `MOST_THEME_WORDS`, in at most `MOST_THEME_LETTERS`.
+    """
+    joined = {found.start() for found in JOINERS.finditer(theme)}
+    printable = "".join(letter if letter.isprintable() or at in joined else " " for at, letter in enumerate(theme))
     words = without_trigger(MARKS.sub("", printable)).split()
     text = ""
     for word in words[:MOST_THEME_WORDS]:
@@ -135,7 +196,7 @@ def clean_theme(theme: str) -> str:
 def _told(parts: dict[str, str], theme: str) -> str:
     """The idea as a prompt: what stands for sure, and of the rest as much as leaves it readable."""
     kept = {"scene": f"{parts['doings']} {parts['places']}", "theme": theme}
-    kept |= {name: parts[name] for name in ("clothes", "lights", "media")}
+    kept |= {name: parts[name] for name in ("clothes", "media")}
     for name in OPTIONAL:
         longer = kept | {name: parts.get(name, "")}
         if len(" ".join(longer.values()).split()) <= MOST_WORDS:

@@ -7,6 +7,10 @@
 #   docker run --gpus all --read-only --tmpfs /tmp --env-file .env -v atelier:/data -v /path/to/models:/models:ro atelier
 
 FROM python:3.12-slim-bookworm AS console
+# The letters of contact sheets beyond ASCII: names like Théo.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends fonts-dejavu-core \
+ && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/atelier
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # What the console imports, without what the engine imports: the names are pyproject.toml's, the versions constraints.txt's.
@@ -42,7 +46,7 @@ CMD ["atelier"]
 # CUDA 13.0 and cuDNN 9: what torch 2.13 and onnxruntime-gpu 1.31 are both built for.
 FROM nvidia/cuda:13.0.2-cudnn-runtime-ubuntu24.04 AS generation
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3 python3-venv libgl1 libglib2.0-0 \
+ && apt-get install -y --no-install-recommends python3 python3-venv libgl1 libglib2.0-0 fonts-dejavu-core \
  && rm -rf /var/lib/apt/lists/* \
  && python3 -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH

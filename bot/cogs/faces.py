@@ -10,7 +10,7 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 
 from bot.cogs.context import Cog
 from bot.cogs.people import MOST_CHOICES
-from bot.domain.errors import NotYours, Refusal
+from bot.domain.errors import BadUpload, NotYours, Refusal
 from bot.domain.person import CONSENT, Person, checked_name, same_name, short_name, verdict
 from bot.jobs.examination import Examination, examine
 from bot.jobs.removal import remove
@@ -55,13 +55,18 @@ class FacesCog(Cog):
         name = checked_name(person)
         await inter.response.defer(ephemeral=True)
         attached = [photo for photo in (photo1, photo2, photo3, photo4, photo5) if photo is not None]
-        photos = [(each.filename, await self.services.uploads.read(each, MOST_BYTES, MOST_SIZE)) for each in attached]
         member = self.services.member(inter)
-        added = await self.services.faces.add(member, name, photos, shared, CONSENT)
+        try:
+            photos = [
+                (each.filename, await self.services.uploads.read(each, MOST_BYTES, MOST_SIZE)) for each in attached
+            ]
+            added = await self.services.faces.add(member, name, photos, shared, CONSENT)
+        except BadUpload as error:
+            raise BadUpload(f"{error} Nothing was added.") from error
         uploads = {file: upload for (upload, _), file in zip(photos, added.files, strict=True)}
         examination = await examine(self.services.faces, self.services.renderer, member, added.person, uploads)
         new = [each.name for each in examination.photos if each.file in uploads]
-        text = added_text(added, examination.findings, new)
+        text = added_text(added, member, examination.findings, new)
         await inter.edit_original_response(text, allowed_mentions=disnake.AllowedMentions.none())
 
     @faces.sub_command(name="share")
@@ -84,12 +89,16 @@ class FacesCog(Cog):
         inter: ApplicationCommandInteraction,
         person: str = commands.Param(description="Whose photos", max_length=64),
         photo: str = commands.Param("", description="Only this one; leave it out to delete them all", max_length=100),
+        confirm: bool = commands.Param(
+            False, description="For operators: true deletes a whole person of somebody else"
+        ),
     ) -> None:
         """Delete a person, or one photo, and get a receipt"""
         member = self.services.member(inter)
-        receipt = await remove(self.services.faces, self.services.renderer, member, person, photo or None)
+        faces, renderer = self.services.faces, self.services.renderer
+        receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
         await inter.response.send_message(
-            receipt_text(receipt), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
+            receipt_text(receipt, member), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
         )
 
     @faces.sub_command(name="lint")

@@ -18,12 +18,18 @@ class FaceTestCog(QuotingCog):
     async def test_face_mecene(
         self,
         inter: ApplicationCommandInteraction,
-        face_folders: str = commands.Param(description="Whose faces: names with commas, or * for all", max_length=300),
-        generations_per_input: int = commands.Param(
-            3, description="How many images of each person in each idea", min_value=1, max_value=25
+        face_folders: str = commands.Param(
+            description="Whose faces: names with commas, or * for everybody", max_length=300
         ),
-        ideas: int = commands.Param(4, description="How many ideas", min_value=1, max_value=100),
-        theme: str = commands.Param("", description="What about, e.g. noir, or winter in Prague", max_length=80),
+        generations_per_input: int = commands.Param(
+            3, description="Images of each person in each idea: 3 unless you say, at most 25", min_value=1, max_value=25
+        ),
+        ideas: int = commands.Param(
+            4, description="How many ideas: 4 unless you say, at most 100", min_value=1, max_value=100
+        ),
+        theme: str = commands.Param(
+            "", description="What about, e.g. noir, or winter in Prague; left out: anything", max_length=80
+        ),
     ) -> None:
         """Draw people in fresh ideas, and compare their likeness on a sheet each"""
         owner = self.services.member(inter)
@@ -34,5 +40,5 @@ class FaceTestCog(QuotingCog):
     async def _complete_people(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         choices = await people_choices(self.services, inter, typed)
         if not typed.strip() and len(choices) > 1:
-            choices.insert(0, disnake.OptionChoice(f"{EVERYBODY} (everybody whom you may draw)", EVERYBODY))
+            choices.insert(0, disnake.OptionChoice(f"{EVERYBODY} (everybody)", EVERYBODY))
         return choices[:MOST_CHOICES]

@@ -25,6 +25,8 @@ START = """
 **2.** `/set parameter: guidance_scale value: 5` changes what your next images are made with; `/params show` lists it.
 **3.** `/sweep example: guidance` quotes a whole grid. Look at the quote, then press **Run**.
 **4.** The images come to this channel as they are finished, and a contact sheet at the end.
+**5.** `/test_face_mecene` draws people in ideas nobody had to write: Mecene, the console's own idea service, thinks \
+them up. `/detail` draws the faces of a photo again. More of both under **People and their faces**.
 """
 
 PEOPLE = """
@@ -33,7 +35,9 @@ PEOPLE = """
 **2.** `/imagine prompt: a sailor face_folder: mina` draws that person. `weight` says how strongly.
 **3.** `/test_face_mecene face_folders: mina, theo theme: noir` draws them in fresh ideas; a sheet each shows how well.
 **4.** `/detail image: …` draws the faces of a photo again, with `face_folder` as that person, and nothing else of it.
-Write `img` behind a word to say who it is: `a portrait of a woman img`. Left out, that is put in front for you.
+**5.** `img` marks the word that becomes the person: with `face_folder: mina`, \
+`a fisherwoman img mending nets` draws Mina as that fisherwoman. Without `img` the console puts "woman img" or \
+"man img" in front.
 """
 
 SWEEPS = """
@@ -95,14 +99,14 @@ class HelpCog(Cog):
                     text = f"{entry.help}. Takes {entry.expected()}.{shown}"
                     embed.add_field(entry.name, short(text, 200), inline=True)
             case "people":
-                embed.description = PEOPLE
+                embed.description = PEOPLE.strip()
             case "sweeps":
-                embed.description = SWEEPS
+                embed.description = SWEEPS.strip()
             case "samplers":
                 lines = [f"**{name}** on {', '.join(on)}" for name, on in SAMPLER_SCHEDULES.items()]
                 embed.description = "\n".join(lines)
             case _:
-                embed.description = START
+                embed.description = START.strip()
         return embed
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import disnake
 
+from bot.domain.person import is_nobody
 from sweeps.errors import Problems, SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value
 
@@ -27,7 +28,8 @@ def asked_values(asked: Mapping[str, object]) -> dict[str, Value]:
     problems = Problems()
     for name, value in asked.items():
         try:
-            values[name] = CATALOGUE[name].check(value, name)
+            nobody = name == "face_folder" and is_nobody(str(value))
+            values[name] = CATALOGUE[name].check("" if nobody else value, name)
         except SweepError as error:
             problems.take(error)
     problems.raise_if_any()

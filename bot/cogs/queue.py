@@ -1,4 +1,4 @@
-"""/queue, /cancel and the buttons of the cards: what waits, and calling it off."""
+"""/queue, /cancel and the buttons of the cards: what waits, and how it is cancelled."""
 
 import re
 
@@ -14,6 +14,7 @@ from bot.ui.cards import AMBER
 from bot.ui.words import code, count, duration, plain, short
 
 MOST_LINES = 15
+EMPTY = "Nothing waits. What you ask for with /imagine, /detail, /sweep or /test_face_mecene begins at once."
 BUTTON = re.compile(r"(run|cancel):(\d+)")
 
 
@@ -34,7 +35,7 @@ class QueueCog(Cog):
             lines.append(f"… and {count(len(jobs) - MOST_LINES, 'job')} more")
         embed = disnake.Embed(
             title=f"Queue · {count(len(jobs), 'job')} of {self.services.queue.capacity}",
-            description="\n".join(lines) or "Nothing waits. /imagine or /sweep begins at once.",
+            description="\n".join(lines) or EMPTY,
             colour=AMBER,
         )
         await inter.response.send_message(embed=embed, ephemeral=True)
@@ -45,12 +46,12 @@ class QueueCog(Cog):
         inter: ApplicationCommandInteraction,
         job: str = commands.Param(description="Which one, e.g. S42", max_length=20),
     ) -> None:
-        """Call off a quote or a job"""
+        """Cancel a quote or a job"""
         cancelled = await self._desk.cancel(_number(job), self.services.member(inter))
         if not cancelled.state.ended:
-            text = f"Calling off {cancelled.name}; it stops at its next step."
+            text = f"Cancelling {cancelled.name}; it stops at its next step."
         else:
-            text = f"{cancelled.name} is called off."
+            text = f"{cancelled.name} is cancelled."
         await inter.response.send_message(text, ephemeral=True)
 
     @cancel.autocomplete("job")

@@ -7,6 +7,8 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 from bot.cogs.context import Cog, Services
 from bot.cogs.people import CHOICE_LENGTH, MOST_CHOICES, people_choices
 from bot.domain.errors import NotFound
+from bot.domain.person import is_nobody
+from bot.jobs.naming import written
 from bot.ui.words import code, count, plain, sentence, short
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Parameter, Value, nearest
@@ -32,13 +34,23 @@ class SettingsCog(Cog):
     ) -> None:
         """Set a parameter for your next images"""
         entry = _parameter(parameter)
-        clean = entry.read(value, entry.name)
+        if entry.name == "face_folder":
+            clean = await self._people(inter, entry, value)
+        else:
+            clean = entry.read(value, entry.name)
         before = (await self._settings.of(inter.author.id)).get(entry.name, self._default(entry))
         await self._settings.put(inter.author.id, entry.name, clean)
         was = f" (was {code(short(entry.show(before), 80) or 'empty')})" if before not in (clean, None) else ""
-        shown = code(short(entry.show(clean), 300))
+        shown = code(short(entry.show(clean), 300) or "empty")
         note = await self._conflict(inter.author.id)
         await inter.response.send_message(f"{code(entry.name)} is now {shown}{was}.{note}", ephemeral=True)
+
+    async def _people(self, inter: ApplicationCommandInteraction, entry: Parameter, typed: str) -> Value:
+        """Whom the typed value names, as their owners wrote it; nobody is empty. Raises as a quote of it would."""
+        clean = str(entry.read("" if is_nobody(typed) else typed, entry.name))
+        names = [name for name in clean.split(", ") if name]
+        known = await written(self.services.faces, self.services.member(inter), names)
+        return ", ".join(known[name] for name in names)
 
     @set_.autocomplete("parameter")
     async def _complete_parameter(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
@@ -62,7 +74,10 @@ class SettingsCog(Cog):
         if entry is None:
             return [_choice("Choose the parameter first", typed or "-")]
         if entry.name == "face_folder":
-            return await people_choices(self.services, inter, typed)
+            choices = await people_choices(self.services, inter, typed)
+            if typed.lower() in "nobody" or is_nobody(typed):
+                choices = [*choices[: MOST_CHOICES - 1], _choice("(nobody)", "nobody")]
+            return choices
         typed_is_valid = False
         labels: dict[str, str] = {}
         if typed and len(typed) <= CHOICE_LENGTH:

@@ -11,7 +11,7 @@ from bot.domain.ports import Idea
 from sweeps.parameters import LARGEST_SEED, Value
 from sweeps.words import quote, shorten
 
-PEOPLE, IDEAS, SEEDS = "face_folder", "idea", "seed"
+PEOPLE, IDEAS, GENERATIONS = "face_folder", "idea", "generation"
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class FaceTest:
         axes = (
             (PEOPLE, tuple(self.people)),
             (IDEAS, tuple(idea.prompt for idea in self.ideas)),
-            (SEEDS, tuple(map(str, self.seeds))),
+            (GENERATIONS, tuple(f"#{number}" for number in range(1, self.generations + 1))),
         )
-        return Layout(axes, rows=IDEAS, columns=SEEDS, apart=PEOPLE)
+        return Layout(axes, rows=IDEAS, columns=GENERATIONS, apart=PEOPLE, fixed=(("seed", str(self.first_seed)),))
 
     def cells(self, settings: Mapping[str, Value]) -> Iterator[tuple[dict[str, Value], dict[str, int]]]:
         """The values of each cell and its place on the axes, person by person.
@@ -49,7 +49,7 @@ class FaceTest:
                 for column, seed in enumerate(self.seeds):
                     values = {"negative_prompt": idea.negative_prompt, "detail": True, **settings}
                     values |= {"prompt": idea.prompt, "face_folder": name, "seed": seed}
-                    yield values, {PEOPLE: person, IDEAS: row, SEEDS: column}
+                    yield values, {PEOPLE: person, IDEAS: row, GENERATIONS: column}
 
 
 def whom(text: str, names: Sequence[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """A job: a plan somebody asked for, item by item, and where its answer goes."""
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,12 +58,14 @@ class Layout:
     """How a job's cells lie on its contact sheet: axes in order, and which two span the grid.
 
     `apart` is an axis whose every value is a part of its own: its messages and its sheet hold nothing else.
+    `fixed` are values by parameter that all cells share and the card tells.
     """
 
     axes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     rows: str | None = None
     columns: str | None = None
     apart: str | None = None
+    fixed: tuple[tuple[str, str], ...] = ()
 
     def labels(self, axis: str) -> tuple[str, ...]:
         """The labels along one axis; empty when there is no such axis."""
@@ -147,8 +151,12 @@ class Job:
         return f"{self.kind[0].upper()}{self.id}"
 
     def file_name(self, item: Item) -> str:
-        """The name of an item's image in the channel, e.g. `S42-c017.png`."""
-        return f"{self.name}-{item.name}.png"
+        """The name of an item's image in the channel, e.g. `S42-c017.png`, or `T2-nadia-c001.png` of a part."""
+        return "-".join([self.name, *file_words(self.layout.part(item)), f"{item.name}.png"])
+
+    def sheet_name(self, part: str = "") -> str:
+        """The name of the contact sheet of the job, or of one of its parts, e.g. `T2-nadia-sheet.png`."""
+        return "-".join([self.name, *file_words(part), "sheet.png"])
 
     def parted(self, items: Sequence[Item]) -> dict[str, list[Item]]:
         """Its items by the label of their part, in the order of the labels; one part when nothing lies apart."""
@@ -156,6 +164,12 @@ class Job:
         for item in items:
             parts.setdefault(self.layout.part(item), []).append(item)
         return {label: part for label, part in parts.items() if part}
+
+
+def file_words(text: str) -> list[str]:
+    """The words of a text in plain letters and digits, as Discord keeps them in a file's name; at most 64."""
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.findall(r"[A-Za-z0-9]+", letters[:64])
 
 
 @dataclass(frozen=True)

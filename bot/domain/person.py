@@ -13,6 +13,9 @@ from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE
 from sweeps.words import quote
 
+NOBODY = frozenset({"", '""', "none", "nobody"})
+"""What says instead of a name that nobody is meant; none of it can be a person's name."""
+
 CONSENT = "I may use this person's photos for pictures here."
 """What a member agrees to with each photo; kept with the photos, with who agreed and when."""
 
@@ -124,12 +127,21 @@ def checked_name(text: str) -> str:
         fits = bool(name) and CATALOGUE["face_folder"].check(name) == name and "," not in name
     except SweepError:
         fits = False
-    if not fits or not name.isprintable() or len(name.encode()) > NAME_BYTES:
+    if fits and is_nobody(name):
+        raise BadName(f"{quote(text)} cannot be a person's name: it says that nobody is meant.")
+    if fits and len(name.encode()) > NAME_BYTES:
+        raise BadName(f"{quote(text)} cannot be a person's name: it is too long for a folder's.")
+    if not fits or not name.isprintable():
         raise BadName(
-            f"{quote(text)} cannot be a person's name: take 1 to 64 letters, digits, spaces, dots or dashes, "
-            "with no dot at the beginning."
+            f"{quote(text)} cannot be a person's name: take 1 to 64 characters in one line, none of them a comma or "
+            "one of / \\ : * ?, and no dot at the beginning."
         )
     return name
+
+
+def is_nobody(text: str) -> bool:
+    """Whether what was typed for a person says that nobody is meant."""
+    return text.strip().lower() in NOBODY
 
 
 def same_name(name: str) -> str:

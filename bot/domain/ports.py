@@ -203,12 +203,13 @@ class Ideas(Protocol):
 class Channel(Protocol):
     """Where answers appear. A post with the same nonce, tried again within minutes, appears once.
 
-    `part` names what the files belong to where the job's layout keeps its parts apart.
+    `part` names what the files belong to where the job's layout keeps its parts apart; the `last` sheet of all tells
+    the member who asked.
     Raises CannotPost for files it will not take, CannotDeliver when it takes nothing at all.
     """
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int: ...
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int: ...
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int: ...
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
     ) -> None: ...

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import Item, Job
+from bot.domain.job import Item, ItemState, Job
 from bot.domain.ports import Channel, ImageStore, JobStore
 
 log = structlog.get_logger("atelier.delivery")
@@ -23,7 +23,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 FILES_A_MESSAGE = 10
 BYTES_A_FILE = 10 * 2**20
 BYTES_A_MESSAGE = 24 * 2**20
-REFUSED = "I may not post images in this channel any more, so this was called off."
+REFUSED = "I may not post images in this channel any more, so this was cancelled."
 
 SheetMaker = Callable[[Job, Sequence[Item], Callable[[str], bytes]], bytes | None]
 
@@ -101,10 +101,10 @@ class Delivery:
             return True
         progress, remarks = await self._jobs.progress(job.id), await self._jobs.remarks(job.id)
         await self._channel.show(job, progress, remarks, pausing=pausing)
+        if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
+            await self._send_sheets(job)
         if not job.state.ended:
             return False
-        if job.has_sheet and progress.drawn:
-            await self._send_sheets(job)
         await self._jobs.delivered(job.id)
         return True
 
@@ -146,18 +146,32 @@ class Delivery:
             await self._jobs.withhold(job.id, batch[0].number, "Discord refused its picture; it is kept on disk.")
 
     async def _send_sheets(self, job: Job) -> None:
-        """A sheet for each part of the job, in messages of their own: side by side they could not be read."""
+        """A sheet for each part of the job, in messages of their own: side by side they could not be read.
+
+        While the job goes on, those of the parts that are complete; the last one waits for its end, and tells of it.
+        """
         settled = await self._jobs.sheets(job.id)  # a later one was not accepted at once, or the console ended
-        for part, items in job.parted(await self._jobs.items(job.id)).items():
-            if part in settled:
-                continue
+        parts = job.parted(await self._jobs.items(job.id))
+        owed = {part: items for part, items in parts.items() if part not in settled}
+        if not job.state.ended:
+            ready = [part for part, items in owed.items() if all(map(_brought, items))]
+            owed = {part: owed[part] for part in ready if len(ready) < len(owed)}
+        last = next((part for part in reversed(owed) if any(item.image for item in owed[part])), None)
+        for part, items in owed.items():
             sheet, message = await asyncio.to_thread(self._make_sheet, job, items, self._images.read), None
             try:
                 if sheet is not None:
-                    message = await self._channel.post_sheet(job, sheet, _nonce(job, "sheet", part), part)
+                    message = await self._channel.post_sheet(
+                        job, sheet, _nonce(job, "sheet", part), part, last=job.state.ended and part == last
+                    )
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
             await self._jobs.sheet_posted(job.id, part, message)
+
+
+def _brought(item: Item) -> bool:
+    """Whether nothing more is to come of an item: its picture is posted or withheld, or there will be none."""
+    return item.message_id is not None if item.image else item.state is not ItemState.WAITING
 
 
 def _nonce(job: Job, *parts: str) -> str:

@@ -1,4 +1,4 @@
-"""The desk: where a quote is accepted, and a job called off."""
+"""The desk: where a quote is accepted, and a job cancelled."""
 
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import ItemState, Job, JobState, Member
@@ -8,7 +8,7 @@ from bot.jobs.worker import Worker
 
 
 class Desk:
-    """Turns a quote into queued work, and calls off either, for those who may."""
+    """Turns a quote into queued work, and cancels either, for those who may."""
 
     def __init__(self, jobs: JobStore, faces: FaceStore, queue: JobQueue, worker: Worker) -> None:
         self._jobs = jobs
@@ -31,7 +31,7 @@ class Desk:
         return queued
 
     async def cancel(self, job_id: int, actor: Member) -> Job:
-        """Call off a quote or a job at any point before its end. Raises NotYours, WrongState."""
+        """Cancel a quote or a job at any point before its end. Raises NotYours, WrongState."""
         job = await self._theirs(job_id, actor)
         if quote := await self._jobs.move(job.id, to=JobState.CANCELLED, only_from=[JobState.QUOTED]):
             self._worker.changed(quote)

@@ -11,8 +11,10 @@ from bot.domain.facetest import FaceTest, whom
 from bot.domain.job import Job, JobState, Layout, Member, Place
 from bot.domain.ports import FaceStore, Ideas, ImageStore, JobStore, NewItem, Renderer, SettingsStore
 from bot.jobs.forecast import Forecast
+from bot.jobs.naming import usable, written
 from bot.jobs.queue import JobQueue
 from bot.pictures import open_picture, to_png, within
+from sweeps.document import Document
 from sweeps.expand import Cell, Sweep, expand
 from sweeps.parameters import CATALOGUE, Value
 from sweeps.parse import parse
@@ -33,6 +35,9 @@ FACELESS_PRODUCTION = (
     "A face changes nothing here: in the operator's production recipe detail is off, and nobody enters the base. Set "
     "production_mode to false to choose that yourself."
 )
+FACE = "face_folder"
+OF_A_PERSON = ("weight", "face_id_weight", "start_merge_step")
+NOBODY_ELSE = "nobody: each face stays who it is"
 A_PORTRAIT = "a portrait"
 NO_PROMPT = f'No prompt was given or set, so the faces are drawn as "{A_PORTRAIT}".'
 
@@ -76,8 +81,9 @@ class Quotes:
         """Read a sweep file and store it as a quote. Raises SweepError, CannotDraw, Refusal."""
         settings = await self._settings.of(owner.id)
         await self._renderer.measured(QUOTE_PATIENCE_SECONDS)
-        sweep = await asyncio.to_thread(self._expand, owner, text, settings)
-        planned = await self._checked(owner, sweep.recipes)
+        document, sweep = await asyncio.to_thread(self._expand, owner, text, settings)
+        names_people = FACE in document.base or any(FACE in axis.names for axis in document.axes)
+        planned = await self._checked(owner, sweep.recipes, "" if names_people else settings.get(FACE))
         axes = tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes)
         return await self._jobs.create(
             kind="sweep",
@@ -86,17 +92,19 @@ class Quotes:
             place=place,
             state=JobState.QUOTED,
             items=_in_turn(planned, [(cell.id, _at(cell, sweep)) for cell in sweep.cells]),
-            layout=Layout(axes, sweep.rows, sweep.columns),
+            layout=Layout(axes, sweep.rows, sweep.columns, fixed=_whom(planned.recipes)),
             quote=self._forecast.quote(planned),
             notes=[
                 *([f"{count} more cells lie beyond run_cap and are left out."] if (count := sweep.left_out) else []),
                 *_faceless(planned.recipes),
+                *_unnamed([axis.name for axis in sweep.axes], planned.recipes),
             ],
         )
 
     async def imagine(self, owner: Member, place: Place, asked: Mapping[str, Value], images: int) -> Job:
         """Store a quote for one recipe, or several that differ in their seed. Raises SweepError, Refusal."""
-        first = self._resolved({**await self._settings.of(owner.id), **asked})
+        settings = await self._settings.of(owner.id)
+        first = self._resolved({**settings, **asked})
         if not first.prompt.strip():
             raise Refusal("Say what to draw: give a prompt, or set one with /set prompt.")
         with self._queue.place():
@@ -105,7 +113,8 @@ class Quotes:
         for number in range(1, images):
             recipes.append(Recipe.from_dict({**first.as_dict(), "seed": (first.seed + number) % 2**32}))
         labels = tuple(str(recipe.seed) for recipe in recipes)
-        planned = await self._checked(owner, recipes)
+        planned = await self._checked(owner, recipes, "" if FACE in asked else settings.get(FACE))
+        told = _whom(planned.recipes)
         return await self._jobs.create(
             kind="imagine",
             title=first.prompt,
@@ -114,7 +123,7 @@ class Quotes:
             state=JobState.QUOTED,
             items=_in_turn(planned, [(f"c{n:03d}", {"seed": n - 1}) for n in range(1, images + 1)]),
             urgent=True,
-            layout=Layout((("seed", labels),), None, "seed") if images > 1 else Layout(),
+            layout=Layout((("seed", labels),), None, "seed", fixed=told) if images > 1 else Layout(fixed=told),
             quote=self._forecast.quote(planned),
             notes=[*([BRACES] if "{" in first.prompt else []), *_faceless(recipes)],
         )
@@ -128,7 +137,7 @@ class Quotes:
         """
         settings = await self._settings.of(owner.id)
         named = whom(people, await asyncio.to_thread(self._faces.names, owner))
-        names = list(dict.fromkeys([await self._usable(owner, name) for name in named]))
+        names = list(dict.fromkeys([await usable(self._faces, owner, name) for name in named]))
         if not names:
             raise Refusal("Say whose faces to test: names with commas, or * for everybody whom you may draw.")
         total = len(names) * ideas * generations
@@ -162,7 +171,9 @@ class Quotes:
         notes = []
         if photo.size != uploaded_size:
             notes.append(f"The photo was scaled down from {_size(uploaded_size)} to {_size(photo.size)} pixels.")
-        settings = {**await self._settings.of(owner.id), **asked}
+        own = await self._settings.of(owner.id)
+        from_set = "" if FACE in asked else own.get(FACE)
+        settings = {**own, **asked}
         if not str(settings.get("prompt", "")).strip():
             settings["prompt"] = A_PORTRAIT
             notes.append(NO_PROMPT)
@@ -171,11 +182,12 @@ class Quotes:
         width, height = (_side(length) for length in photo.size)
         forced = {"width": width, "height": height, "detail": True}
         recipe = self._resolved({**settings, **forced})
-        await self._checked(owner, [recipe])
+        await self._checked(owner, [recipe], from_set)
         image = await self._images.put(await asyncio.to_thread(to_png, photo))
         # Once more on top: in production mode of the settings only the prompt, the seed and the face were kept.
         recipe = Recipe.from_dict({**recipe.as_dict(), **forced, PHOTO: image})
-        planned = await self._checked(owner, [recipe])
+        planned = await self._checked(owner, [recipe], from_set)
+        (drawn,) = planned.recipes
         return await self._jobs.create(
             kind="detail",
             title=name,
@@ -184,35 +196,34 @@ class Quotes:
             state=JobState.QUOTED,
             items=_in_turn(planned, [("c001", None)]),
             urgent=True,
+            layout=Layout(fixed=((FACE, drawn.face_folder or NOBODY_ELSE), ("denoise", f"{drawn.denoise:g}"))),
             quote=self._forecast.quote(planned),
             notes=notes,
         )
 
-    async def _usable(self, owner: Member, name: str) -> str:
-        """The name of a person whom the member may draw, as it is written. Raises NotFound, NotYours."""
-        person = await self._faces.person(owner, name)
-        return (await self._faces.drawable(person.name, owner)).name
+    async def _checked(self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "") -> Plan:
+        """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal.
 
-    async def _checked(self, owner: Member, recipes: Sequence[Recipe]) -> Plan:
-        """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal."""
-        people = {
-            name: await self._usable(owner, name) for name in sorted({n for each in recipes for n in each.people})
-        }
-        written = [replace(each, face_folder=", ".join(people[name] for name in each.people)) for each in recipes]
+        `from_set` is the member's face_folder where it is theirs that stands in the recipes.
+        """
+        set_names = frozenset(name.strip() for name in str(from_set or "").split(","))
+        people = await written(self._faces, owner, (name for each in recipes for name in each.people), set_names)
+        named = [replace(each, face_folder=", ".join(people[name] for name in each.people)) for each in recipes]
 
         def planned() -> Plan:
-            for recipe in written:
+            for recipe in named:
                 self._renderer.check(recipe)
-            return plan(written)
+            return plan(named)
 
         return await asyncio.to_thread(planned)  # a thousand recipes take longer than the event loop may wait
 
     def _resolved(self, settings: Mapping[str, Value]) -> Recipe:
         return resolve(settings, defaults=self._renderer.defaults, production=self._production)
 
-    def _expand(self, owner: Member, text: bytes, settings: Mapping[str, Value]) -> Sweep:
-        return expand(
-            parse(text),
+    def _expand(self, owner: Member, text: bytes, settings: Mapping[str, Value]) -> tuple[Document, Sweep]:
+        document = parse(text)
+        return document, expand(
+            document,
             settings=settings,
             defaults=self._renderer.defaults,
             production=self._production,
@@ -233,6 +244,21 @@ def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]
 def _at(cell: Cell, sweep: Sweep) -> dict[str, int]:
     """A cell's index by axis, without the axes it does not lie on."""
     return {axis.name: index for axis, index in zip(sweep.axes, cell.at, strict=True) if index is not None}
+
+
+def _whom(recipes: Sequence[Recipe]) -> tuple[tuple[str, str], ...]:
+    """Whom all recipes draw, as a fixed value of a layout; empty where they differ, or draw nobody."""
+    named = {recipe.face_folder for recipe in recipes}
+    return tuple((FACE, people) for people in named if people and len(named) == 1)
+
+
+def _unnamed(axes: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
+    """A note where what decides how a person enters is moved, and there is no person."""
+    moved = [name for axis in axes for name in axis.split("+") if name in OF_A_PERSON]
+    if not moved or any(recipe.people for recipe in recipes):
+        return []
+    verb = "decides" if len(moved) == 1 else "decide"
+    return [f"Nobody is named, so {' and '.join(moved)} {verb} nothing: set face_folder."]
 
 
 def _faceless(recipes: Sequence[Recipe]) -> list[str]:

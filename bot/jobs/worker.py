@@ -66,7 +66,7 @@ class Worker:
                 await self._end(job)
 
     async def cancel(self, job: Job) -> None:
-        """Call off what has no outcome yet."""
+        """Cancel what has no outcome yet."""
         self._queue.stop(job.id)
         await self._jobs.cancel_waiting(job.id)
         self._queue.stop(job.id)  # again, should it have been admitted in the meantime

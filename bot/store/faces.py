@@ -59,7 +59,7 @@ class Faces:
             await asyncio.to_thread(self._read, name.strip())  # says so where a folder may not be looked into
             meant = nearest(name, mine)
             hint = f"did you mean {quote(meant)}?" if meant else "/faces list shows whom you may draw."
-            raise NotFound(f"There is nobody named {quote(name)} here for you; {hint}")
+            raise NotFound(f"You have no person named {quote(name)}; {hint}")
         return person
 
     async def drawable(self, name: str, member: Member | None) -> Person:
@@ -118,7 +118,7 @@ class Faces:
             new = {file: data for file, data in cleaned if file not in before}
             if len(before) + len(new) > MOST_PHOTOS:
                 there = f" {name} has {len(before)}, and {len(new)} more are too many." if before else ""
-                raise BadUpload(f"A person has at most {MOST_PHOTOS} photos.{there} Nothing was added.")
+                raise BadUpload(f"A person has at most {MOST_PHOTOS} photos.{there}")
             record = (self._record(name) if person else None) or Record.begun_by(member)
             if shared is not None:
                 record = _shared(record, name, member, shared)
@@ -220,7 +220,7 @@ class Faces:
             raise _removed(name)
         if person is None or not (member is None or person.usable_by(member) or person.kept_by(member)):
             changed = "photos can be removed, and sharing can end"
-            raise NotFound(f"There is nobody named {quote(name)} here for you, or no longer: {changed}.")
+            raise NotFound(f"You have no person named {quote(name)}, or no longer: {changed}.")
         return person
 
     def _contents(self, person: Person) -> dict[str, bytes]:

@@ -163,7 +163,7 @@ class Jobs:
             return bool(changed(await session.execute(statement)))
 
     async def cancel_waiting(self, job_id: int) -> int:
-        """Call off every item that has no outcome yet; how many."""
+        """Cancel every item that has no outcome yet; how many."""
         statement = (
             update(ItemRow)
             .where(ItemRow.job_id == job_id, ItemRow.state == ItemState.WAITING.value)
@@ -234,7 +234,8 @@ def _job(row: JobRow) -> Job:
         axes=tuple((name, tuple(labels)) for name, labels in row.layout["axes"]),
         rows=row.layout["rows"],
         columns=row.layout["columns"],
-        apart=row.layout.get("apart"),  # jobs of before there were parts lack it
+        apart=row.layout.get("apart"),  # older jobs lack it, and what is fixed
+        fixed=tuple((name, value) for name, value in row.layout.get("fixed", ())),
     )
     quote = None
     if row.quote is not None:

@@ -1,8 +1,6 @@
 """The announcer: posts results and edits cards by channel id, so they outlive the interaction's 15 minutes."""
 
 import io
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,16 +27,16 @@ class Announcer:
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:
         """Post pictures as plain attachments, under the part of the job they belong to; the message's id."""
-        cells = [name.removesuffix(".png").removeprefix(f"{job.name}-") for name, _ in files]
+        cells = [name.removesuffix(".png").rpartition("-")[2] for name, _ in files]
         return await self._post(job, f"-# {_headed(job, part)} · {spans(cells)}", files, nonce)
 
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
-        """Post the contact sheet of the job, or of a part, and name the member who asked; the message's id."""
-        end = "is complete" if job.state is JobState.DONE else "was cancelled; what it drew"
-        content = f"{_headed(job, part)} {end}, <@{job.owner.id}>"
-        plain_letters = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()  # as Discord keeps them
-        name = "-".join([job.name, *re.findall(r"[A-Za-z0-9]+", plain_letters), "sheet.png"])
-        return await self._post(job, content, [(name, sheet)], nonce)
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
+        """Post the contact sheet of the job, or of a part; the last one names who asked. The message's id."""
+        cancelled = job.state is JobState.CANCELLED
+        content = f"{_headed(job, part)}: the contact sheet{' of what was drawn' if cancelled else ''}."
+        if last:
+            content += f" {job.name} {'was cancelled' if cancelled else 'is done'}, <@{job.owner.id}>."
+        return await self._post(job, content, [(job.sheet_name(part), sheet)], nonce)
 
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False

@@ -1,5 +1,6 @@
 """Cards: the one message of a job that is edited from quote to end, and its buttons."""
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,7 +8,6 @@ from typing import Any
 
 import disnake
 
-from bot.domain.facetest import IDEAS, PEOPLE, SEEDS
 from bot.domain.job import Job, JobState, Progress
 from bot.ui.words import bar, code, count, duration, listing, plain, short
 
@@ -20,6 +20,11 @@ COLOURS = {
     JobState.FAILED: RED,
     JobState.CANCELLED: GREY,
 }
+AXES = {"face_folder": "People", "idea": "Ideas", "generation": "Generations", "seed": "Generations"}
+"""A face test's axes in words; before there were generations, they were told by their seeds."""
+FIXED = {"face_folder": "People", "denoise": "Denoise", "seed": "First seed"}
+NO_FACE = "No face found: the picture stays as it was."
+"""What the pipeline says of one picture; said of each of many it would hide what it means."""
 MOST_AXES = 12
 MOST_REMARKS = 5
 LONG_LABEL, LINE_LENGTH = 60, 120
@@ -44,6 +49,7 @@ def card(
         description=_story(job, progress, seconds_left, pausing),
         colour=COLOURS[job.state],
     )
+    _add_fixed(embed, job)
     if job.kind in ("sweep", "test"):
         _add_axes(embed, job)
     _add_remarks(embed, job, progress, remarks)
@@ -52,8 +58,7 @@ def card(
 
 
 def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bool) -> str:
-    quote = job.quote.summary if job.quote else count(progress.total, "image")
-    work = ""
+    quote, work = _work(job) if job.quote else count(progress.total, "image"), ""
     if job.kind == "test":
         quote, work = _extent(job), f"{quote}\n"
     bars = f"{bar(progress.settled, progress.total)}  **{progress.settled:,}** of {progress.total:,}"
@@ -78,9 +83,20 @@ def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bo
     return f"**{count(progress.drawn, 'image')}**{failed}{spent}\n{quote}"
 
 
+def _work(job: Job) -> str:
+    """What a job takes; only a sweep has cells, and a photo's faces are not counted before they are found."""
+    summary = job.quote.summary if job.quote else ""
+    if job.kind == "detail":
+        return "Its faces, drawn again"
+    return summary if job.kind == "sweep" else re.sub(r"^([\d,]+) cell", r"\1 image", summary)
+
+
 def _extent(job: Job) -> str:
     """A face test by its axes: 2 people × 4 ideas × 3 generations."""
-    people, ideas, generations = (len(job.layout.labels(axis)) for axis in (PEOPLE, IDEAS, SEEDS))
+    layout = job.layout
+    people, ideas, generations = (
+        len(layout.labels(axis or "")) for axis in (layout.apart, layout.rows, layout.columns)
+    )
     whom = count(people, "person") if people == 1 else f"{people:,} people"
     return f"{whom} × {count(ideas, 'idea')} × {count(generations, 'generation')}"
 
@@ -92,6 +108,12 @@ def _time(job: Job) -> str:
     return f"About {typical}" + (f", rarely more than {slow}." if slow != typical else ".")
 
 
+def _add_fixed(embed: disnake.Embed, job: Job) -> None:
+    """What all pictures share: whom they draw, and what else is worth knowing."""
+    for name, value in job.layout.fixed:
+        embed.add_field(FIXED.get(name, name), plain(short(value, 120)), inline=True)
+
+
 def _add_axes(embed: disnake.Embed, job: Job) -> None:
     shown = sorted(job.layout.axes[:MOST_AXES], key=lambda axis: _is_long(axis[1]))  # side by side as far as they go
     room = min(1000, LONG_AXES // max(1, sum(_is_long(labels) for _, labels in shown)))
@@ -99,7 +121,8 @@ def _add_axes(embed: disnake.Embed, job: Job) -> None:
         place = {job.layout.rows: " ↓", job.layout.columns: " →"}.get(name, "")
         values = [label if len(labels) > 1 or label else "—" for label in labels]
         text = _lines(values, room) if _is_long(labels) else listing(values, 300) or "—"
-        embed.add_field(f"{name}{place} ({len(labels)})", text, inline=not _is_long(labels))
+        word = AXES.get(name, name) if job.kind == "test" else name
+        embed.add_field(f"{word}{place} ({len(labels)})", text, inline=not _is_long(labels))
     if len(job.layout.axes) > MOST_AXES:
         names = ", ".join(code(name) for name, _ in job.layout.axes[MOST_AXES:])
         embed.add_field("and", short(names, 300), inline=False)
@@ -128,6 +151,12 @@ def _add_remarks(embed: disnake.Embed, job: Job, progress: Progress, remarks: Se
             by_remark.setdefault(sentence, []).extend([item] if item else [])
     if not by_remark:
         return
+    if job.kind == "detail" and NO_FACE in by_remark:
+        del by_remark[NO_FACE]
+        by_remark[f"No face found in {job.title}, so nothing was drawn again."] = []
+    elif progress.total > 1 and len(by_remark.get(NO_FACE, ())) == progress.total:
+        del by_remark[NO_FACE]
+        by_remark[f"No face was found in any of the {progress.total:,} pictures: they stay as they were."] = []
     lines = [
         (f"{code(names[0])}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: " if names else "")
         + plain(short(remark, 300))

@@ -12,6 +12,7 @@ from bot.ui.words import code, count, plain, short
 MOST_LINES = 40
 COLOURS = {Verdict.GOOD: GREEN, Verdict.FLAWED: AMBER, Verdict.USELESS: RED}
 PICTURES_STAY = "Pictures that were posted or kept stay, and one that is being drawn at this moment is finished."
+PICTURES_SHOW = "Pictures are posted in the channel where they are asked for."
 NOBODY = "Nobody yet. `/faces add` takes up to five photos of a person at a time."
 
 
@@ -50,8 +51,8 @@ def lint_card(person: Person, findings: Sequence[Finding]) -> disnake.Embed:
     return embed
 
 
-def added_text(added: Added, findings: Sequence[Finding], new: Sequence[str]) -> str:
-    """What was added, and in short what the lint says of the `new` photos (their names) and of all together."""
+def added_text(added: Added, member: Member, findings: Sequence[Finding], new: Sequence[str]) -> str:
+    """What the member added, and in short what the lint says of the `new` photos (their names) and of all together."""
     person = added.person
     number = len(set(added.files) - added.known)
     head = f"Added {count(number, 'photo')} to **{plain(person.name)}**, who has {len(person.photos)} now."
@@ -59,7 +60,11 @@ def added_text(added: Added, findings: Sequence[Finding], new: Sequence[str]) ->
         head = f"Nothing new for **{plain(person.name)}**, who has {count(len(person.photos), 'photo')}."
     if added.known:
         head += f" {count(len(added.known), 'photo')} {'was' if len(added.known) == 1 else 'were'} there before."
-    head += f" {'Everybody on this server' if person.shared else 'Nobody but their owner'} may draw them."
+    owner = "you" if person.owner_id == member.id else plain(person.owner_name or "their owner")
+    who = "Everybody on this server" if person.shared else f"Only {owner}"
+    head += f" {who} may draw {plain(person.name)}."
+    if number == len(person.photos):
+        head += f" {PICTURES_SHOW}"
     told = [finding for finding in findings if finding.photo is None or finding.photo in new]
     return "\n".join([head, *(_lines(told, 10, 1400) if number else [])])
 
@@ -72,17 +77,20 @@ def shared_text(person: Person) -> str:
     return f"**{plain(person.name)}** is not shared: {alone}, and what others have waiting with them fails."
 
 
-def receipt_text(receipt: Receipt) -> str:
-    """What was deleted, so that a member can hold us to it."""
-    name = plain(receipt.person.name)
+def receipt_text(receipt: Receipt, member: Member) -> str:
+    """What the member deleted, and whose it was, so that they can hold us to it."""
+    person = receipt.person
+    name = f"**{plain(person.name)}**"
+    if person.owner_id != member.id:
+        name += f", a person of {plain(person.owner_name or 'somebody')}"
     if not receipt.whole:
         photos = ", ".join(receipt.person.called(photo) for photo in receipt.photos)
         left = len(receipt.person.photos) - len(receipt.photos)
         are_left = f"{count(left, 'photo')} {'is' if left == 1 else 'are'} left"
-        return f"Deleted {photos} of **{name}**, and what was remembered of it; {are_left}. {PICTURES_STAY}"
+        return f"Deleted {photos} of {name}, and what was remembered of it; {are_left}. {PICTURES_STAY}"
     photos = ", ".join(code(short_name(photo)) for photo in receipt.photos)
     return (
-        f"Deleted **{name}**: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent, and what was "
+        f"Deleted {name}: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent, and what was "
         f"remembered of them. {PICTURES_STAY}"
     )
 

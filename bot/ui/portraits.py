@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from bot.domain.errors import BadUpload
 from bot.domain.person import FaceSeen, PhotoSeen, Verdict
 from bot.pictures import open_picture
-from bot.ui.lettering import Font, fit, length, wrapped
+from bot.ui.lettering import Font, fit, length, wrapped, write
 from bot.ui.sheet import FAINT, GAP, HOLLOW, INK, MARGIN, PAPER
 from bot.ui.words import count
 
@@ -57,27 +57,27 @@ def portraits(title: str, shown: Sequence[Portrait]) -> bytes:
 
 
 def _draw(title: str, shown: Sequence[Portrait], side: int) -> Image.Image:
-    font, bold, small = (ImageFont.load_default(size) for size in (max(12, side // 17), 27, max(11, side // 20)))
-    line = round(getattr(small, "size", 11) * 1.4)
+    font, bold, small = (Font(size) for size in (max(12, side // 17), 27, max(11, side // 20)))
+    line = round(small.size * 1.4)
     across = min(ACROSS, max(1, ceil(sqrt(len(shown) * 1.3))))
     rows = [shown[start : start + across] for start in range(0, len(shown), across)]
     captions = [max(len(_caption(small, each, side)) for each in row) * line for row in rows]
     header, pitch = MARGIN + 72, side + GAP + 8
-    below = round(getattr(font, "size", 12) * 1.5)
+    below = round(font.size * 1.5)
     paper_width = max(2 * MARGIN + across * pitch - GAP - 8, 480)
     paper_height = header + sum(side + 12 + below + caption + 16 for caption in captions) + MARGIN - 16
     paper = Image.new("RGB", (paper_width, paper_height), PAPER)
     pen, room = ImageDraw.Draw(paper), paper_width - 2 * MARGIN
-    pen.text((MARGIN, MARGIN - 10), fit(bold, title, room), INK, bold)
-    pen.text((MARGIN, MARGIN + 28), fit(small, _summary(shown), room), FAINT, small)
+    write(pen, (MARGIN, MARGIN - 10), fit(bold, title, room), INK, bold)
+    write(pen, (MARGIN, MARGIN + 28), fit(small, _summary(shown), room), FAINT, small)
     top = header
     for row, caption in zip(rows, captions, strict=True):
         for column, portrait in enumerate(row):
             left = MARGIN + column * pitch
             _paste(paper, pen, portrait, left, top, side)
-            pen.text((left, top + side + 12), fit(font, portrait.name, side), INK, font)
+            write(pen, (left, top + side + 12), fit(font, portrait.name, side), INK, font)
             for number, text in enumerate(_caption(small, portrait, side)):
-                pen.text((left, top + side + 12 + below + number * line), text, WORDS[portrait.verdict], small)
+                write(pen, (left, top + side + 12 + below + number * line), text, WORDS[portrait.verdict], small)
         top += side + 12 + below + caption + 16
     return paper
 
@@ -109,8 +109,8 @@ def _paste(paper: Image.Image, pen: ImageDraw.ImageDraw, portrait: Portrait, lef
         photo = open_picture(portrait.photo)
     except BadUpload:
         text = "cannot be opened"
-        font = ImageFont.load_default(max(11, side // 20))
-        pen.text((left + (side - length(font, text)) // 2, top + side // 2 - 8), text, FAINT, font)
+        font = Font(max(11, side // 20))
+        write(pen, (left + (side - length(font, text)) // 2, top + side // 2 - 8), text, FAINT, font)
         return
     scale = side / max(photo.size)
     fitted = photo.resize(

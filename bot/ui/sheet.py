@@ -6,14 +6,14 @@ Two axes span a grid; further axes each open a grid of their own below it; cells
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import ceil, sqrt
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from bot.domain.job import Item, ItemState, Job, Layout
-from bot.ui.lettering import Font, fit, length, wrapped
+from bot.ui.lettering import Font, fit, length, wrapped, write
 from bot.ui.words import count
 from sweeps.parameters import CATALOGUE
 
@@ -23,13 +23,15 @@ MARGIN = 40
 LARGEST_SIDE = 6000
 LARGEST_BYTES = 9 * 2**20
 THUMBNAIL = (48, 320)
+FIXED = {"seed": "first seed"}
+"""What all cells share and a sheet tells, in words."""
 
 
 @dataclass(frozen=True)
 class Block:
     """One grid: a heading, labels along its sides, and an item (or None) at each [row][column].
 
-    Without column labels each item stands over a caption of its own, by item number.
+    Where there are captions, by item number, each item stands over its own.
     """
 
     heading: str
@@ -47,6 +49,10 @@ def contact_sheet(job: Job, items: Sequence[Item], read: Callable[[str], bytes])
         return None
     parts = [part for part in job.parted(items) if part]
     blocks = _blocks(job.layout, items, job.layout.apart if len(parts) == 1 else None)
+    if job.kind == "test":  # compared one by one: each picture leads to its file
+        blocks = [
+            replace(block, captions=block.captions or {item.number: item.name for item in items}) for block in blocks
+        ]
     title = " · ".join([job.name, *(parts if len(parts) == 1 else ()), job.title])
     native, aspect = drawn[0].recipe.width, drawn[0].recipe.height / drawn[0].recipe.width
     width = _thumbnail_width(blocks, native, aspect)
@@ -163,7 +169,7 @@ class Canvas:
         """Draw a grid whose pictures begin at `left`; heading and row labels stand in the margin beside it."""
         if block.heading:
             room = self.paper.width - 2 * MARGIN
-            self.pen.text((MARGIN, top), fit(self.font, block.heading, room), INK, self.font)
+            write(self.pen, (MARGIN, top), fit(self.font, block.heading, room), INK, self.font)
             top += self.line
         for column, label in enumerate(block.columns):
             text = label if length(self.font, label) <= self.width else _bare(label)
@@ -181,10 +187,10 @@ class Canvas:
         room = left - MARGIN - 12
         if length(self.font, label) <= room:
             x = left - 12 - length(self.font, label)
-            self.pen.text((x, y + (self.height - self.line) // 2), label, INK, self.font)
+            write(self.pen, (x, y + (self.height - self.line) // 2), label, INK, self.font)
             return
-        for font in (self.font, self.small):
-            pitch = round(getattr(font, "size", 10) * 1.35)
+        for font in (self.font.suiting(label), self.small.suiting(label)):
+            pitch = round(font.size * 1.35)
             lines = wrapped(font, _bare(label), room)
             if len(lines) * pitch <= self.height:
                 break
@@ -193,7 +199,7 @@ class Canvas:
             lines[most - 1 :] = [fit(font, " ".join(lines[most - 1 :]), room)]
         top = y + (self.height - len(lines) * pitch) // 2
         for number, line in enumerate(lines):
-            self.pen.text((MARGIN, top + number * pitch), line, INK, font)
+            write(self.pen, (MARGIN, top + number * pitch), line, INK, font)
 
     def _cell(self, block: Block, item: Item, x: int, y: int) -> None:
         picture = self._picture(item)
@@ -203,8 +209,8 @@ class Canvas:
             self.pen.rectangle((x, y, x + self.width - 1, y + self.height - 1), HOLLOW)
             word = "failed" if item.state is ItemState.FAILED else ""
             self._centred(word, x, y + self.height // 2 - 8, FAINT, self.font)
-        if not block.columns:
-            self._centred(block.captions[item.number], x, y + self.height + 3, FAINT, self.small)
+        if caption := block.captions.get(item.number):
+            self._centred(caption, x, y + self.height + 3, FAINT, self.small)
 
     def _picture(self, item: Item) -> Image.Image | None:
         """The item's thumbnail; None when it was not drawn, or somebody tidied the images folder."""
@@ -219,15 +225,15 @@ class Canvas:
     def _centred(self, text: str, x: int, y: int, colour: tuple[int, int, int], font: Font) -> None:
         """One line of text, cut to a thumbnail's width, in the middle over or under it."""
         text = fit(font, text, self.width)
-        self.pen.text((x + (self.width - length(font, text)) // 2, y), text, colour, font)
+        write(self.pen, (x + (self.width - length(font, text)) // 2, y), text, colour, font)
 
 
 def _draw(
     job: Job, title: str, blocks: Sequence[Block], read: Callable[[str], bytes], width: int, height: int
 ) -> Image.Image:
     size = max(12, min(20, width // 9))
-    font, bold, line = ImageFont.load_default(size), ImageFont.load_default(size + 8), size + 8
-    small = ImageFont.load_default(max(11, line // 2))
+    font, bold, line = Font(size), Font(size + 8), size + 8
+    small = Font(max(11, line // 2))
     side = max((length(font, label) for block in blocks for label in block.rows if label), default=0)
     side = min(side + 16, 420) if side else 0
     across = max(len(block.cells[0]) for block in blocks)
@@ -240,10 +246,11 @@ def _draw(
     total_height = header + sum(heights) + (len(blocks) - 1) * line + MARGIN
     canvas = Canvas(Image.new("RGB", (total_width, total_height), PAPER), read, width, height, font, small, line)
     room = total_width - 2 * MARGIN
-    canvas.pen.text((MARGIN, MARGIN - 8), fit(bold, title, room), INK, bold)
+    write(canvas.pen, (MARGIN, MARGIN - 8), fit(bold, title, room), INK, bold)
     drawn = sum(1 for block in blocks for row in block.cells for item in row if item and item.image)
-    below = f"{count(drawn, 'image')} · {job.owner.name} · {job.created_at:%Y-%m-%d %H:%M} UTC"
-    canvas.pen.text((MARGIN, MARGIN + line), fit(font, below, room), FAINT, font)
+    told = [count(drawn, "image"), *(f"{FIXED[name]} {value}" for name, value in job.layout.fixed if name in FIXED)]
+    below = " · ".join([*told, job.owner.name, f"{job.created_at:%Y-%m-%d %H:%M} UTC"])
+    write(canvas.pen, (MARGIN, MARGIN + line), fit(font, below, room), FAINT, font)
     top = header
     for block, block_height in zip(blocks, heights, strict=True):
         canvas.block(block, MARGIN + side, top)
@@ -252,7 +259,7 @@ def _draw(
 
 
 def _caption_height(block: Block, line: int) -> int:
-    return 0 if block.columns else line
+    return line if block.captions else 0
 
 
 def _bare(label: str) -> str:

@@ -8,8 +8,8 @@ from sweeps.errors import Problem, SweepError
 
 MOST_PROBLEMS = 10
 
-# An underscore within a word and a mark within a line mean nothing to Discord, so they stay as they are.
-MARKDOWN = re.compile(r"([\\*~`|<\[]|(?<!\w)_|_(?!\w)|^[#>-])", re.MULTILINE)
+# A single underscore between letters and a mark within a line mean nothing to Discord, so they stay as they are.
+MARKDOWN = re.compile(r"([\\*~`|<\[]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#>-])", re.MULTILINE)
 
 
 def plain(text: str) -> str:

@@ -1,6 +1,7 @@
 """What the console posts to a channel pings nobody, and a retry of it is no second message."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -59,18 +60,21 @@ async def test_a_message_says_which_part_of_the_job_it_shows(jobs: Jobs) -> None
     await announcer.post_results(job, files, "2")
     await announcer.post_sheet(job, b"sheet", "3", "mina *b.*")
     await announcer.post_sheet(job, b"sheet", "4")
-    await announcer.post_sheet(job, b"sheet", "5", "Zoé 小")
+    await announcer.post_sheet(job, b"sheet", "5", "Zoé 小", last=False)
+    await announcer.post_sheet(replace(job, state=JobState.CANCELLED), b"sheet", "6", "mina")
     assert [sent["content"] for sent in http.sent] == [
         f"-# **{job.name}** · mina \\*b.\\* · c001 – c002, c004",
         f"-# **{job.name}** · c001 – c002, c004",
-        f"**{job.name}** · mina \\*b.\\* is complete, <@1>",
-        f"**{job.name}** is complete, <@1>",
-        f"**{job.name}** · Zoé 小 is complete, <@1>",
+        f"**{job.name}** · mina \\*b.\\*: the contact sheet. {job.name} is done, <@1>.",
+        f"**{job.name}**: the contact sheet. {job.name} is done, <@1>.",
+        f"**{job.name}** · Zoé 小: the contact sheet.",
+        f"**{job.name}** · mina: the contact sheet of what was drawn. {job.name} was cancelled, <@1>.",
     ]
     assert http.names[2:] == [
         [f"{job.name}-mina-b-sheet.png"],
         [f"{job.name}-sheet.png"],
         [f"{job.name}-Zoe-sheet.png"],
+        [f"{job.name}-mina-sheet.png"],
     ]
 
 

@@ -87,7 +87,7 @@ async def test_a_quote_with_somebody_whom_its_owner_may_not_draw_any_more_is_ref
     await faces.remove(THEO, "nina")
     await add(faces, MINA, "nina")  # somebody else's photos, under the name of his
     for actor in (THEO, OPERATOR):
-        with pytest.raises(NotFound, match=r'^There is nobody named "nina" here for you, or no longer: '):
+        with pytest.raises(NotFound, match=r'^You have no person named "nina", or no longer: '):
             await desk.run(job.id, actor)
     assert (await desk.find(job.id)).state is JobState.QUOTED
     await faces.share(MINA, "nina", True)

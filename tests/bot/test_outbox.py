@@ -26,6 +26,7 @@ class ShortMemory:
     def __init__(self) -> None:
         self.messages: dict[str, list[str]] = {}
         self.parts: dict[str, str] = {}
+        self.named: list[str] = []
         self.shown: list[tuple[str, bool, list[str]]] = []
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
@@ -38,7 +39,8 @@ class ShortMemory:
             raise self.faults.pop(0)
         return list(self.messages).index(nonce) + 1
 
-    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+    async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
+        self.named += [part] * last
         return await self.post_results(job, [(sheet.decode(), sheet)], nonce, part)
 
     async def show(
@@ -279,8 +281,8 @@ async def test_two_messages_begun_apart_are_not_thrown_together(jobs: Jobs, imag
     assert [item.number for item in await jobs.next_batch(job.id, 10)] == [2]
 
 
-async def two_people(jobs: Jobs, images: Images) -> Job:
-    """A finished face test of mina and theo, twelve pictures each, that were drawn in turn."""
+async def two_people(jobs: Jobs, images: Images, settled: int = 24) -> Job:
+    """A face test of mina and theo, twelve pictures each; with all 24 settled it is finished, drawn in turn."""
     layout = Layout(
         (("face_folder", ("mina", "theo")), ("seed", tuple(map(str, range(12))))), None, "seed", "face_folder"
     )
@@ -295,9 +297,10 @@ async def two_people(jobs: Jobs, images: Images) -> Job:
         items=[NewItem(f"c{number:03d}", number, recipe, at) for number, at in enumerate(cells, start=1)],
         layout=layout,
     )
-    for number in sorted(range(1, 25), key=lambda number: number % 12):
+    for number in sorted(range(1, settled + 1), key=lambda number: number % 12):
         await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
-    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+    if settled == 24:
+        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
     return job
 
 
@@ -317,8 +320,36 @@ async def test_parts_share_no_message_and_have_a_sheet_each(jobs: Jobs, images: 
         await delivered(jobs, job)
     shown = [(part, len(channel.messages[nonce])) for nonce, part in channel.parts.items()]
     assert shown == [("mina", 10), ("mina", 2), ("theo", 10), ("theo", 2), ("mina", 1), ("theo", 1)]
-    pictures = [f"{job.name}-c{number:03d}.png" for number in range(1, 25)]
+    pictures = [f"{job.name}-{'mina' if number < 13 else 'theo'}-c{number:03d}.png" for number in range(1, 25)]
     assert channel.names == [*pictures, "sheet of c001 to c012", "sheet of c013 to c024"]
+    assert channel.named == ["theo"]  # who asked is called once, with the last of all
+
+
+@pytest.mark.parametrize("end", [JobState.DONE, JobState.CANCELLED])
+async def test_a_part_that_is_complete_has_its_sheet_while_others_are_drawn(
+    jobs: Jobs, images: Images, end: JobState
+) -> None:
+    channel = ShortMemory()
+    job = await two_people(jobs, images, settled=12)
+    async with Outbox(Post(jobs, images, channel, sheet_of, give_nothing_up)).delivering() as outbox:
+        outbox.changed(job)
+        async with asyncio.timeout(5):
+            while "sheet of c001 to c012" not in channel.names:
+                await asyncio.sleep(0.01)
+        assert (channel.named, await jobs.sheets(job.id)) == ([], {"mina"})
+        for number in range(13, 25):
+            await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
+        outbox.changed(job)
+        async with asyncio.timeout(5):
+            while f"{job.name}-theo-c024.png" not in channel.names:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert channel.names[-1] == f"{job.name}-theo-c024.png"  # the last sheet waits for the end, and tells of it
+        await jobs.move(job.id, to=end, only_from=[JobState.QUEUED])
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.names[-1] == "sheet of c013 to c024"
+    assert channel.named == ["theo"]
 
 
 async def test_a_sheet_that_was_sent_is_not_sent_again_for_the_sake_of_the_next(jobs: Jobs, images: Images) -> None:
@@ -329,11 +360,11 @@ async def test_a_sheet_that_was_sent_is_not_sent_again_for_the_sake_of_the_next(
             super().__init__()
             self.calls: list[str] = []
 
-        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
             self.calls.append(part)
             if self.calls == ["mina", "theo"]:
                 raise ConnectionError("lost")
-            return await super().post_sheet(job, sheet, nonce, part)
+            return await super().post_sheet(job, sheet, nonce, part, last=last)
 
     channel = Falters()
     job = await two_people(jobs, images)
@@ -347,10 +378,10 @@ async def test_a_sheet_that_was_sent_is_not_sent_again_after_a_restart(jobs: Job
     """Discord forgets a nonce within minutes: the second channel here knows nothing of the first."""
 
     class Ends(ShortMemory):
-        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "") -> int:
+        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
             if part == "theo":
                 raise ConnectionError("the console ends here")
-            return await super().post_sheet(job, sheet, nonce, part)
+            return await super().post_sheet(job, sheet, nonce, part, last=last)
 
     before, after = Ends(), ShortMemory()
     job = await two_people(jobs, images)

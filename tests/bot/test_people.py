@@ -7,7 +7,16 @@ import pytest
 from bot.domain.job import Member
 from bot.domain.person import Added, Finding, Person, Receipt, Verdict
 from bot.ui.cards import AMBER, GREEN, RED
-from bot.ui.people import PICTURES_STAY, about, added_text, lint_card, people_list, receipt_text, shared_text
+from bot.ui.people import (
+    PICTURES_SHOW,
+    PICTURES_STAY,
+    about,
+    added_text,
+    lint_card,
+    people_list,
+    receipt_text,
+    shared_text,
+)
 
 MINA, THEO = Member(1, "Mina", guild_id=7), Member(2, "Theo", guild_id=7)
 HASHES = tuple(f"{number:064x}.png" for number in range(16, 32))
@@ -63,14 +72,14 @@ def test_any_number_of_findings_stays_within_a_messages_limits() -> None:
     assert len(card) <= 4096
     assert card.splitlines()[-1].startswith("… and ")
     added = Added(person("*" * 64), HASHES[:5], frozenset())
-    assert len(added_text(added, many, [each.photo or "" for each in many])) <= 2000
+    assert len(added_text(added, MINA, many, [each.photo or "" for each in many])) <= 2000
 
 
 def test_after_adding_only_what_concerns_the_new_photos_is_told() -> None:
     added = Added(person(), HASHES[1:3], frozenset())
-    text = added_text(added, [finding("old"), finding("new"), finding(None)], ["new"])
+    text = added_text(added, MINA, [finding("old"), finding("new"), finding(None)], ["new"])
     assert text.splitlines() == [
-        "Added 2 photos to **mina**, who has 3 now. Nobody but their owner may draw them.",
+        "Added 2 photos to **mina**, who has 3 now. Only you may draw mina.",
         "- new: the face is blurred.",
         "- All: the face is blurred.",
     ]
@@ -78,25 +87,25 @@ def test_after_adding_only_what_concerns_the_new_photos_is_told() -> None:
 
 def test_photos_that_were_there_before_are_told_apart() -> None:
     some = Added(person(shared=True), HASHES[:2], frozenset(HASHES[:1]))
-    assert added_text(some, [], []).splitlines()[0] == (
-        "Added 1 photo to **mina**, who has 3 now. 1 photo was there before. Everybody on this server may draw them."
+    assert added_text(some, MINA, [], []).splitlines()[0] == (
+        "Added 1 photo to **mina**, who has 3 now. 1 photo was there before. Everybody on this server may draw mina."
     )
     none = Added(person(), HASHES[:2], frozenset(HASHES[:2]))
-    assert added_text(none, [finding("old")], []) == (
-        "Nothing new for **mina**, who has 3 photos. 2 photos were there before. Nobody but their owner may draw them."
+    assert added_text(none, MINA, [finding("old")], []) == (
+        "Nothing new for **mina**, who has 3 photos. 2 photos were there before. Only you may draw mina."
     )
 
 
 def test_a_receipt_names_every_photo_that_is_gone() -> None:
-    one = receipt_text(Receipt(person(), HASHES[1:2], whole=False))
+    one = receipt_text(Receipt(person(), HASHES[1:2], whole=False), MINA)
     assert one == (
         "Deleted photo 2 (00000000) of **mina**, and what was remembered of it; 2 photos are left. " + PICTURES_STAY
     )
-    everything = receipt_text(Receipt(person(photos=16), HASHES, whole=True))
+    everything = receipt_text(Receipt(person(photos=16), HASHES, whole=True), MINA)
     assert everything.startswith("Deleted **mina**: 16 photos (`00000000`, ")
     told = "`00000000`), the record of consent, and what was remembered of them. "
     assert everything.endswith(told + PICTURES_STAY)
-    assert len(receipt_text(Receipt(person("*" * 64, photos=16), HASHES, whole=True))) <= 2000
+    assert len(receipt_text(Receipt(person("*" * 64, photos=16), HASHES, whole=True), THEO)) <= 2000
 
 
 def test_sharing_is_told_by_who_may_draw_them() -> None:
@@ -104,3 +113,18 @@ def test_sharing_is_told_by_who_may_draw_them() -> None:
     assert shared_text(person()) == (
         "**mina** is not shared: nobody but Mina may draw them, and what others have waiting with them fails."
     )
+
+
+def test_a_person_who_is_new_is_told_by_who_may_draw_them_and_where_pictures_go() -> None:
+    added = Added(person(), HASHES[:3], frozenset())
+    assert added_text(added, MINA, [], []).splitlines()[0] == (
+        f"Added 3 photos to **mina**, who has 3 now. Only you may draw mina. {PICTURES_SHOW}"
+    )
+    assert "Only Mina may draw mina." in added_text(added, THEO, [], [])  # an operator added to another's
+
+
+def test_a_receipt_for_somebody_elses_person_says_whose_it_was() -> None:
+    operators = receipt_text(Receipt(person(), HASHES[:3], whole=True), THEO)
+    assert operators.startswith("Deleted **mina**, a person of Mina: 3 photos (")
+    one = receipt_text(Receipt(person(), HASHES[1:2], whole=False), THEO)
+    assert one.startswith("Deleted photo 2 (00000000) of **mina**, a person of Mina, and what")

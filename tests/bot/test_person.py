@@ -218,9 +218,9 @@ BAD_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, "😀" * 64, "a\u200bb", "a\ud800"])
+@pytest.mark.parametrize("name", [*BAD_NAMES, "😀" * 64, "None", "nobody", "a\u200bb", "a\ud800"])
 def test_a_name_that_is_no_name_is_refused(name: str) -> None:
-    with pytest.raises(BadName, match="cannot be a person's name: take 1 to 64 letters"):
+    with pytest.raises(BadName, match="cannot be a person's name: "):
         checked_name(name)
 
 
@@ -228,8 +228,8 @@ def test_the_sentence_of_a_bad_name_is_exact() -> None:
     with pytest.raises(BadName) as caught:
         checked_name("../etc")
     assert str(caught.value) == (
-        '"../etc" cannot be a person\'s name: take 1 to 64 letters, digits, spaces, dots or dashes, '
-        "with no dot at the beginning."
+        '"../etc" cannot be a person\'s name: take 1 to 64 characters in one line, none of them '
+        "a comma or one of / \\ : * ?, and no dot at the beginning."
     )
 
 

@@ -21,6 +21,7 @@ from bot.jobs.quotes import (
     FACELESS_PRODUCTION,
     FACELESS_STEP,
     NO_PROMPT,
+    NOBODY_ELSE,
     Quotes,
     Stores,
 )
@@ -153,7 +154,7 @@ async def test_whom_the_member_may_not_draw_is_in_no_quote_of_any_kind(
 ) -> None:
     await add(faces, MINA, "mina")
     await add(faces, THEO, "theo")
-    unknown = r'^There is nobody named "theo" here for you; '
+    unknown = r'^You have no person named "theo"; '
     with pytest.raises(NotFound, match=unknown):
         await studio.imagine(MINA, HERE, {"prompt": "x", "face_folder": "theo"}, 1)
     with pytest.raises(NotFound, match=unknown):
@@ -164,8 +165,8 @@ async def test_whom_the_member_may_not_draw_is_in_no_quote_of_any_kind(
         await studio.detail(MINA, HERE, {"face_folder": "mina, theo"}, photo(80, 80), "a.png")
     await MemberSettings(sessions).put(MINA.id, "face_folder", "theo")
     with pytest.raises(NotFound, match=unknown):
-        await studio.imagine(MINA, HERE, {"prompt": "x"}, 1)
-    with pytest.raises(NotFound, match=r'^There is nobody named "minna" here for you; did you mean "mina"\?$'):
+        await studio.imagine(MINA, HERE, {"prompt": "x", "face_folder": "theo"}, 1)
+    with pytest.raises(NotFound, match=r'^You have no person named "minna"; did you mean "mina"\?$'):
         await studio.face_test(MINA, HERE, "minna", "", 1, 1)
 
 
@@ -214,12 +215,13 @@ async def test_a_face_test_is_people_times_ideas_times_generations_person_by_per
     ]
     assert {item.recipe.steps for item in items} == {7}
     assert (job.name, job.title, job.urgent) == (f"T{job.id}", "Face test · noir", False)
-    axes = (("face_folder", ("theo", "mina")), ("idea", tuple(ideas)), ("seed", ("4294967295", "0")))
-    assert job.layout == Layout(axes, rows="idea", columns="seed", apart="face_folder")
+    axes = (("face_folder", ("theo", "mina")), ("idea", tuple(ideas)), ("generation", ("#1", "#2")))
+    fixed = (("seed", "4294967295"),)
+    assert job.layout == Layout(axes, rows="idea", columns="generation", apart="face_folder", fixed=fixed)
     assert [dict(item.at or {}) for item in items[5:8]] == [
-        {"face_folder": 0, "idea": 2, "seed": 1},
-        {"face_folder": 1, "idea": 0, "seed": 0},
-        {"face_folder": 1, "idea": 0, "seed": 1},
+        {"face_folder": 0, "idea": 2, "generation": 1},
+        {"face_folder": 1, "idea": 0, "generation": 0},
+        {"face_folder": 1, "idea": 0, "generation": 1},
     ]
     assert job.quote is not None and job.quote.cells == 12
 
@@ -422,3 +424,65 @@ async def test_a_large_photo_is_scaled_down_beside_the_event_loop(
     monkeypatch.setattr(quotes_module, "within", noted)
     await studio.detail(MINA, HERE, {"prompt": "x"}, photo(80, 80), "a.png")
     assert threads and threading.main_thread() not in threads
+
+
+async def test_a_name_that_comes_from_the_members_own_setting_is_refused_as_such(
+    studio: Quotes, sessions: Sessions
+) -> None:
+    await MemberSettings(sessions).put(MINA.id, "face_folder", "nadia")
+    theirs = (
+        r'^Your /set face_folder names "nadia"\. You have no person named "nadia"; /faces list shows whom you may '
+        r"draw\. /params reset face_folder clears it\.$"
+    )
+    with pytest.raises(NotFound, match=theirs):
+        await studio.imagine(MINA, HERE, {"prompt": "x"}, 1)
+    with pytest.raises(NotFound, match=theirs):
+        await studio.sweep(MINA, HERE, b"{parameters: {seed: '1-2'}}", "f")
+    with pytest.raises(NotFound, match=theirs):
+        await studio.detail(MINA, HERE, {}, photo(80, 80), "a.png")
+    written = r'^You have no person named "nadia"; '
+    with pytest.raises(NotFound, match=written):
+        await studio.imagine(MINA, HERE, {"prompt": "x", "face_folder": "nadia"}, 1)
+    with pytest.raises(NotFound, match=written):
+        await studio.sweep(MINA, HERE, b"{base: {face_folder: nadia}, parameters: {seed: '1-2'}}", "f")
+    with pytest.raises(NotFound, match=written):
+        await studio.sweep(MINA, HERE, b"{parameters: {face_folder: {values: [nadia, nora]}}}", "f")
+    assert await studio.imagine(MINA, HERE, {"prompt": "x", "face_folder": ""}, 1)
+
+
+async def test_a_card_says_whom_it_draws_and_how_much_of_a_photo_is_drawn_anew(
+    studio: Quotes, faces: Faces, sessions: Sessions
+) -> None:
+    await people(faces, "Mina", "theo")
+    await MemberSettings(sessions).put(MINA.id, "face_folder", "mina")
+    seeds = b"{parameters: {seed: '1-2'}}"
+    assert (await studio.sweep(MINA, HERE, seeds, "f")).layout.fixed == (("face_folder", "Mina"),)
+    over = b"{parameters: {face_folder: {values: [mina, theo]}}}"
+    assert (await studio.sweep(MINA, HERE, over, "f")).layout.fixed == ()
+    detail = await studio.detail(MINA, HERE, {"denoise": 0.4}, photo(80, 80), "a.png")
+    assert detail.layout.fixed == (("face_folder", "Mina"), ("denoise", "0.4"))
+    nobody = await studio.detail(MINA, HERE, {"face_folder": ""}, photo(80, 80), "a.png")
+    assert nobody.layout.fixed == (("face_folder", NOBODY_ELSE), ("denoise", "0.5"))
+    stored = await Jobs(sessions).get(nobody.id)
+    assert stored is not None and stored.layout == nobody.layout
+
+
+@pytest.mark.parametrize(
+    ("axes", "note"),
+    [
+        ({"weight": [0.5, 1.0]}, "Nobody is named, so weight decides nothing: set face_folder."),
+        (
+            {"start_merge_step": [1, 2], "weight": [0.5, 1.0]},
+            "Nobody is named, so start_merge_step and weight decide nothing: set face_folder.",
+        ),
+        ({"steps": [1, 2]}, None),
+    ],
+)
+async def test_a_sweep_over_how_a_person_enters_needs_a_person(
+    studio: Quotes, faces: Faces, axes: dict[str, Value], note: str | None
+) -> None:
+    await people(faces, "mina")
+    alone = json.dumps({"parameters": axes}).encode()
+    assert (await studio.sweep(MINA, HERE, alone, "f")).notes == ((note,) if note else ())
+    named = json.dumps({"base": {"face_folder": "mina"}, "parameters": axes}).encode()
+    assert (await studio.sweep(MINA, HERE, named, "f")).notes == ()

@@ -176,3 +176,22 @@ def test_a_cancelled_sweeps_empty_rows_are_left_out() -> None:
     whole, half = opened(contact_sheet(job(GRID), FOUR, read)), opened(contact_sheet(job(GRID), halfway, read))
     assert half.width == whole.width
     assert whole.height - half.height == 160 + sheet_module.GAP
+
+
+def test_each_picture_of_a_face_test_stands_over_its_number() -> None:
+    test = replace(job(PARTS), kind="test")
+    plain, numbered = (opened(contact_sheet(each, part(0), read)) for each in (job(PARTS), test))
+    assert numbered.height > plain.height
+    left, top = (round(value) for value in centre(numbered, "red"))
+    under = numbered.crop((left - 60, top + 82, left + 60, top + 100)).convert("L")
+    assert under.getextrema()[0] < 180
+
+
+def test_a_sheet_says_the_first_seed_once() -> None:
+    fixed = replace(PARTS, fixed=(("seed", "16510"),))
+    without, told = (opened(contact_sheet(job(layout), part(0), read)) for layout in (PARTS, fixed))
+    assert without.size == told.size
+    subtitle = (0, 60, told.width, 100)
+    assert without.crop(subtitle).tobytes() != told.crop(subtitle).tobytes()
+    rest = (0, 100, told.width, told.height)
+    assert without.crop(rest).tobytes() == told.crop(rest).tobytes()

@@ -12,6 +12,10 @@ from sweeps.errors import Problem, SweepError
     [
         ("**bold**", "\\*\\*bold\\*\\*"),
         ("guidance_scale", "guidance_scale"),
+        ("__*colour*__", "\\_\\_\\*colour\\*\\_\\_"),
+        ("__underlined__", "\\_\\_underlined\\_\\_"),
+        ("snake__case", "snake\\_\\_case"),
+        ("caf_é_", "caf\\_é\\_"),
         ("_slanted_", "\\_slanted\\_"),
         ("<@1> and [a](b)", "\\<@1> and \\[a](b)"),
         ("# title\n> quote\n- point", "\\# title\n\\> quote\n\\- point"),

@@ -202,7 +202,7 @@ async def test_somebody_whom_the_owner_may_not_draw_any_more_fails_that_picture_
     assert (await state(jobs, his), await state(jobs, hers)) == (JobState.FAILED, JobState.DONE)
     assert len(drawer.sitters) == 1
     assert await remark(jobs, his) == (
-        'There is nobody named "nina" here for you, or no longer: photos can be removed, and sharing can end.'
+        'You have no person named "nina", or no longer: photos can be removed, and sharing can end.'
     )
 
 

@@ -38,8 +38,11 @@ async def test_the_face_of_a_photo_is_drawn_again_and_nothing_else(atelier: Runn
     embed, picture = await drawn(atelier, "launch day.png", png(photo), prompt="a robot", denoise=0.8, detail_steps=5)
     title = str(embed["title"])
     assert title.startswith("D") and title.endswith(" · launch_day.png")
-    assert str(embed["description"]).endswith("\n1 cell = 1 face pass")
-    assert "fields" not in embed
+    assert str(embed["description"]).endswith("\nIts faces, drawn again")
+    assert [(field["name"], field["value"]) for field in embed["fields"]] == [  # type: ignore[index]
+        ("People", "nobody: each face stays who it is"),
+        ("Denoise", "0.8"),
+    ]
     assert picture.size == (512, 512)
     changed = np.argwhere((np.asarray(picture.convert("RGB")) != photo).any(axis=2))
     top, left, bottom, right = *changed.min(axis=0), *changed.max(axis=0)
@@ -56,10 +59,10 @@ async def test_a_photo_without_a_face_comes_back_as_it_was_and_the_card_says_so(
     plain = np.full((90, 120, 3), (200, 30, 30), np.uint8)
     embed, picture = await drawn(atelier, "wall.webp", png(plain, "WEBP", lossless=True))
     assert np.array_equal(np.asarray(picture.convert("RGB")), plain)
-    (field,) = embed["fields"]  # type: ignore[misc]
+    *_, field = embed["fields"]  # type: ignore[misc]
     assert field["name"] == "Good to know"
     assert NO_PROMPT in field["value"]
-    assert "no face" in field["value"].lower()
+    assert "No face found in wall.webp, so nothing was drawn again." in field["value"]
 
 
 @pytest.mark.parametrize(
@@ -94,4 +97,4 @@ async def test_somebody_who_is_not_there_is_not_drawn(atelier: Running) -> None:
     shown = await atelier.sandbox.members["theo"].run(
         "/detail", image=File("a.png", png(data.astronaut())), face_folder="nobody at all"
     )
-    assert (await shown.reply())["content"].startswith('There is nobody named "nobody at all" here for you; ')
+    assert (await shown.reply())["content"].startswith('You have no person named "nobody at all"; ')

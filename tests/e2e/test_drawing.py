@@ -174,15 +174,15 @@ async def test_where_no_face_is_found_the_picture_stays_and_the_card_says_so(ate
     embed = (await atelier.ended(quoted))["embeds"][0]
     assert "2 images" in embed["description"]
     said = {field["name"]: field["value"] for field in embed["fields"]}["Good to know"]
-    assert "`c001` and 1 more: No face found: the picture stays as it was." in said
+    assert "No face was found in any of the 2 pictures: they stay as they were." in said
 
 
 async def test_somebody_who_is_not_there_is_refused_in_the_quote(atelier: Running) -> None:
     ada = atelier.sandbox.members["ada"]
-    sentence = 'There is nobody named "nobody" here for you;'
+    sentence = 'You have no person named "no'
     text = b"{base: {prompt: x}, parameters: {face_folder: {values: [nobody, noone]}}}"
     swept = await ada.run("/sweep", config=File("a.yaml", text))
-    imagined = await ada.run("/imagine", prompt="x", face_folder="nobody")
+    imagined = await ada.run("/imagine", prompt="x", face_folder="noone")
     for shown in (swept, imagined):
         assert (await shown.reply())["content"].startswith(sentence)
 
@@ -215,7 +215,7 @@ async def test_cancel_stops_a_running_sweep_and_keeps_what_is_drawn(open_console
         job = (quoted.message or {})["embeds"][0]["title"].split(" · ")[0]
         assert any(value == job for _, value in await mina.complete("/cancel", "job", ""))
         answer = await mina.run("/cancel", job=job)
-        assert answer.content.startswith(("Calling off", job))
+        assert answer.content.startswith(("Cancelling", job))
         card = await atelier.ended(quoted)
         assert "Cancelled after" in card["embeds"][0]["description"]
         assert 0 < len([each for each in atelier.results() if "sheet" not in each["filename"]]) < 60

@@ -59,8 +59,13 @@ async def test_people_are_tested_in_ideas_and_each_has_messages_and_a_sheet_of_t
         assert job.startswith("T")
         first, second, *_ = embed["description"].splitlines()
         assert first == "**2 people × 3 ideas × 2 generations**"
-        assert second == "12 cells = up to 12 bases + 12 face passes"
-        assert [field["name"] for field in embed["fields"]] == ["face_folder (2)", "seed → (2)", "idea ↓ (3)"]
+        assert second == "12 images = up to 12 bases + 12 face passes"
+        assert [field["name"] for field in embed["fields"]] == [
+            "First seed",
+            "People (2)",
+            "Generations → (2)",
+            "Ideas ↓ (3)",
+        ]
         assert answer["components"][0]["components"][0]["label"] == "Run 12 images"
         assert messages_of(atelier, job) == []  # nothing is drawn before Run
 
@@ -71,20 +76,23 @@ async def test_people_are_tested_in_ideas_and_each_has_messages_and_a_sheet_of_t
         assert card["embeds"][0]["description"].startswith("**12 images** in ")
 
         posted = messages_of(atelier, job)
-        assert posted[-2:] == [
-            (f"**{job}** · mina is complete, <@{member.id}>", sheets[:1]),
-            (f"**{job}** · théo b is complete, <@{member.id}>", sheets[1:]),
-        ]
+        assert posted[-1] == (
+            f"**{job}** · théo b: the contact sheet. {job} is done, <@{member.id}>.",
+            sheets[1:],
+        )
+        assert (f"**{job}** · mina: the contact sheet.", sheets[:1]) in posted
         by_person: dict[str, list[str]] = {"mina": [], "théo b": []}
-        for text, names in posted[:-2]:
+        for text, names in posted:
+            if names[0] in sheets:
+                continue
             match = re.fullmatch(rf"-# \*\*{job}\*\* · (mina|théo b) · (c\d{{3}}[ –,c\d]*)", text)
             assert match, text
             by_person[match[1]] += names
-        assert sorted(by_person["mina"]) == [f"{job}-c{number:03d}.png" for number in range(1, 7)]
-        assert sorted(by_person["théo b"]) == [f"{job}-c{number:03d}.png" for number in range(7, 13)]
+        assert sorted(by_person["mina"]) == [f"{job}-mina-c{number:03d}.png" for number in range(1, 7)]
+        assert sorted(by_person["théo b"]) == [f"{job}-theo-b-c{number:03d}.png" for number in range(7, 13)]
 
         urls = {each["filename"]: each["url"] for each in atelier.results()}
-        recipes = [await recipe_of(urls[f"{job}-c{number:03d}.png"]) for number in range(1, 13)]
+        recipes = [await recipe_of(urls[name]) for name in [*sorted(by_person["mina"]), *sorted(by_person["théo b"])]]
         assert [recipe["face_folder"] for recipe in recipes] == ["mina"] * 6 + ["théo b"] * 6
         assert [recipe["seed"] for recipe in recipes] == [7, 8] * 6
         assert [recipe["prompt"] for recipe in recipes[:6]] == [recipe["prompt"] for recipe in recipes[6:]]
@@ -120,7 +128,7 @@ async def test_everybody_is_offered_and_names_go_on_behind_a_whole_one(open_cons
         assert [value for _, value in offered] == ["mina, tom"]
         quoted = await member.run("/test_face_mecene", face_folders="*")
         (embed,) = (await quoted.reply())["embeds"]
-        assert embed["description"].startswith("**2 people × 4 ideas × 3 generations**\n24 cells = ")
+        assert embed["description"].startswith("**2 people × 4 ideas × 3 generations**\n24 images = ")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ async def test_everybody_is_offered_and_names_go_on_behind_a_whole_one(open_cons
     [
         (
             {"face_folders": "nobody"},
-            'There is nobody named "nobody" here for you; /faces list shows whom you may draw.',
+            'You have no person named "nobody"; /faces list shows whom you may draw.',
         ),
         ({"face_folders": "n*"}, '"n*" fits nobody whom you may draw; there is nobody yet, see /faces add.'),
         ({"face_folders": ","}, "Say whose faces to test: names with commas, or * for everybody whom you may draw."),

@@ -15,7 +15,7 @@ from skimage import data
 
 from bot.sandbox import File
 from bot.sandbox.driver import Member
-from bot.ui.people import PICTURES_STAY
+from bot.ui.people import PICTURES_SHOW, PICTURES_STAY
 from bot.ui.portraits import MARKS
 from tests.e2e.conftest import Open, Running
 
@@ -63,7 +63,7 @@ async def test_photos_are_added_looked_over_shown_and_deleted(atelier: Running) 
     blurred = File("blurred.png", png(cv2.GaussianBlur(astronaut(), (0, 0), 4)))
     text = await add(theo, "Eileen", good, blurred, PLAIN)
     head, *lines = text.splitlines()
-    assert head == "Added 3 photos to **Eileen**, who has 3 now. Nobody but their owner may draw them."
+    assert head == "Added 3 photos to **Eileen**, who has 3 now. Only you may draw Eileen. " + PICTURES_SHOW
     assert not [line for line in lines if "portrait.jpg" in line]
     assert [line for line in lines if "blurred.png" in line and "the face is blurred. Take a sharper photo." in line]
     assert [line for line in lines if re.match(r"- wall\.png, photo [123] \([0-9a-f]{8}\): no face was found\.", line)]
@@ -111,13 +111,22 @@ async def test_a_person_is_offered_and_shown_only_to_those_who_may_draw_them(ate
     assert await offered(mina, "/faces lint") == ["Shared Ada"]  # an operator may delete photos, not look at them
     assert await offered(mina, "/faces remove") == ["Private Ada", "Shared Ada"]
     names = [value for _, value in await theo.complete("/set", "value", "", parameter="face_folder")]
-    assert names == ["Shared Ada"]
+    assert names == ["Shared Ada", "nobody"]
+    refused = await theo.run("/set", parameter="face_folder", value="shared ada, Private Ada")
+    assert refused.content == 'You have no person named "Private Ada"; /faces list shows whom you may draw.'
+    taken = await theo.run("/set", parameter="face_folder", value="shared ada")
+    assert taken.content == "`face_folder` is now `Shared Ada` (was `empty`)."
+    for word in ("none", "Nobody", '""'):
+        assert (await theo.run("/set", parameter="face_folder", value=word)).content.startswith(
+            "`face_folder` is now `empty`"
+        )
+    await theo.run("/params reset")
     names = [value for _, value in await ada.complete("/set", "value", "Shared Ada, pr", parameter="face_folder")]
     assert names == ["Shared Ada, Private Ada"]
     listed = await theo.run("/faces list")
     assert listed.embeds[0]["description"] == "**Shared Ada** · 1 photo · of Ada · shared on this server"
 
-    hidden = "There is nobody named"
+    hidden = "You have no person named"
     for command in ("/faces lint", "/faces remove"):
         assert (await theo.run(command, person="Private Ada")).content.startswith(hidden)
     assert await theo.complete("/faces remove", "photo", "", person="Private Ada") == []
@@ -128,8 +137,14 @@ async def test_a_person_is_offered_and_shown_only_to_those_who_may_draw_them(ate
     assert (await mina.run("/faces lint", person="Private Ada")).content == (
         "Private Ada belongs to Ada; only they may look at the photos."
     )
-    for member, person in ((mina, "Private Ada"), (ada, "Shared Ada")):
-        assert (await member.run("/faces remove", person=person)).content.startswith(f"Deleted **{person}**: 1 photo (")
+    assert (await mina.run("/faces remove", person="Private Ada")).content == (
+        "Private Ada belongs to Ada, and the whole person would be deleted. "
+        "If that is meant, run it again with confirm: true."
+    )
+    gone = await mina.run("/faces remove", person="Private Ada", confirm=True)
+    assert gone.content.startswith("Deleted **Private Ada**, a person of Ada: 1 photo (")
+    gone = await ada.run("/faces remove", person="Shared Ada")
+    assert gone.content.startswith("Deleted **Shared Ada**: 1 photo (")
     assert await offered(ada, "/faces lint") == []
 
 
@@ -138,7 +153,9 @@ async def test_a_person_is_shared_and_shared_no_longer_without_another_photo(ate
     await add(ada, "Lovelace", PLAIN)
     assert await offered(ada, "/faces share", "love") == ["Lovelace"]
     assert await offered(theo, "/faces share") == await offered(theo, "/faces lint") == []
-    assert (await theo.run("/faces share", person="Lovelace", shared=True)).content.startswith("There is nobody named")
+    assert (await theo.run("/faces share", person="Lovelace", shared=True)).content.startswith(
+        "You have no person named"
+    )
     refused = "Lovelace belongs to Ada; only they may share it."
     assert (await mina.run("/faces share", person="Lovelace", shared=True)).content == refused
     shared = await ada.run("/faces share", person="lovelace", shared=True)
@@ -155,7 +172,7 @@ async def test_a_person_is_shared_and_shared_no_longer_without_another_photo(ate
     )
     assert await offered(theo, "/faces lint") == []
     pressed = await theo.press(quoted, "Run")
-    assert (await atelier.told(pressed)).startswith('There is nobody named "Lovelace" here for you, or no longer: ')
+    assert (await atelier.told(pressed)).startswith('You have no person named "Lovelace", or no longer: ')
     assert quoted.message is not None and len(quoted.message["components"][0]["components"]) == 2  # the quote stays
     await theo.press(quoted, "Cancel")
     await ada.run("/faces remove", person="Lovelace")
@@ -168,10 +185,10 @@ TINY, HUGE = png(np.zeros((8, 8, 3), np.uint8)), png(np.zeros((5001, 5000, 3), n
     ("photo", "person", "consent", "sentence"),
     [
         (PLAIN, "x", False, "Nothing was added. Photos are taken only with consent set to true, which says: I may"),
-        (PLAIN, "../x", True, '"../x" cannot be a person\'s name: take 1 to 64 letters, digits, spaces, dots or'),
+        (PLAIN, "../x", True, '"../x" cannot be a person\'s name: take 1 to 64 characters in one line, none'),
         (File("me.png", b"<svg/>"), "x", True, "me.png is no picture that can be read here; send a PNG, JPEG or"),
-        (File("me.png", TINY), "x", True, "me.png has 8 × 8 pixels; at least 64 a side are needed."),
-        (File("me.png", HUGE), "x", True, "me.png has 5,000 × 5,001 pixels; at most 25 million are allowed."),
+        (File("me.png", TINY), "x", True, "me.png has 8 × 8 pixels; at least 64 a side are needed. Nothing was added."),
+        (File("me.png", HUGE), "x", True, "me.png has 5,000 × 5,001 pixels; at most 25 million are allowed. Nothing"),
     ],
 )
 async def test_what_cannot_be_taken_is_refused_in_private_with_a_sentence(

@@ -90,3 +90,25 @@ async def test_typing_offers_commands_options_and_live_choices(open_console: Ope
         await page.keyboard.press("Enter")
         await expect(page.get_by_test_id("message").last).to_contain_text("guidance_scale is now 5.5", timeout=10_000)
         await expect(page.get_by_test_id("ephemeral").last).to_be_visible()
+
+
+async def test_a_long_line_of_code_scrolls_within_its_card_on_a_phone(open_console: Open, chromium: Path) -> None:
+    async with open_console() as atelier, browser_page(chromium, atelier.sandbox.url, width=390, height=844) as page:
+        steps = page.get_by_test_id("step")
+        for name in ("/sweep", "/imagine", "/faces add", "/test_face_mecene", "/detail"):
+            step = steps.filter(has=page.get_by_text(name, exact=True))
+            await expect(step).to_have_count(1)
+            command, text = (
+                await step.locator(".step-name").bounding_box(),
+                await step.locator(".step-text").bounding_box(),
+            )
+            assert command and text and command["y"] + command["height"] <= text["y"]  # beside it there is no room
+        asked = await atelier.sandbox.members["mina"].run("/help", topic="sweeps")
+        await asked.reply()
+        words = page.locator(".embed-words").last
+        await expect(words.locator(".code-block")).to_be_visible(timeout=10_000)
+        fits = "node => node.scrollWidth <= node.clientWidth + 1"
+        assert await words.evaluate(fits)
+        assert await page.locator(".embed").last.evaluate(fits)
+        scrolls = "node => node.scrollWidth > node.clientWidth"
+        assert await words.locator(".code-block").evaluate(scrolls)

@@ -73,6 +73,23 @@ async def test_recent_values_are_each_members_own(atelier: Running) -> None:
     await atelier.sandbox.members["mina"].run("/params reset")
 
 
+async def test_help_says_what_mecene_is_and_what_img_does(atelier: Running) -> None:
+    ada = atelier.sandbox.members["ada"]
+    start = (await ada.run("/help")).embeds[0]["description"]
+    assert "Mecene, the console's own idea service" in start and "`/detail`" in start
+    people = (await ada.run("/help", topic="people")).embeds[0]["description"]
+    assert "`a fisherwoman img mending nets`" in people
+    queue = (await ada.run("/queue")).embeds[0]["description"]
+    assert all(command in queue for command in ("/imagine", "/detail", "/sweep", "/test_face_mecene"))
+
+
+async def test_nobody_is_a_word_for_one_image_too(atelier: Running) -> None:
+    ada = atelier.sandbox.members["ada"]
+    shown = await ada.run("/imagine", prompt="x", face_folder="nobody", steps=1, width=64, height=64)
+    assert "embeds" in await shown.reply() and shown.embeds[0]["title"].startswith("I")
+    await atelier.ended(shown)
+
+
 async def test_a_preset_brings_values_back(atelier: Running) -> None:
     ada = atelier.sandbox.members["ada"]
     await ada.run("/set", parameter="guidance_scale", value="5.5")

@@ -71,6 +71,11 @@ def test_an_image_runs_as_nobody_in_particular(stage):
 
 
 @both
+def test_an_image_brings_the_font_of_names_beyond_ascii(stage):
+    assert any("apt-get install" in run and "fonts-dejavu-core" in run for run in all_of(stage, "RUN"))
+
+
+@both
 def test_an_image_holds_nothing_secret(stage):
     assert not all_of(stage, "ADD") and not all_of(stage, "ARG")
     assert not [name for name in environment(stage) if SECRET.search(name)]
@@ -135,7 +140,7 @@ def test_the_health_check_follows_the_health_page(stage, health_server):
 
 
 def console_libraries() -> list[str]:
-    (install,) = [run for run in all_of("console", "RUN") if "--no-deps" not in run]
+    (install,) = [run for run in all_of("console", "RUN") if "pip install" in run and "--no-deps" not in run]
     return re.sub(r"^.*-c constraints\.txt", "", install).split()
 
 

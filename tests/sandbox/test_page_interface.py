@@ -1,6 +1,8 @@
 """What the browser page asks of the sandbox, and what it hears live."""
 
 import json
+import struct
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -113,6 +115,19 @@ async def test_an_uploaded_file_a_subcommand_and_a_button_work_from_the_page(pag
         assert (await hear(socket, "message_update"))["content"] == "running"
         status, answer = await page.post("components", **press, custom_id="run")
         assert (status, answer) == (400, {"error": "This message has no such button any more."})
+
+
+async def test_an_upload_too_large_to_be_a_picture_is_a_plain_file(page: Page) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)  # nobody's memory is to hold its pixels
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    async with running(page.sandbox, small_bot.make()), live(page) as socket:
+        option = {"name": "file", "type": 11, "value": "upload"}
+        status, _ = await page.run("measure", [option], upload=("huge.png", bomb))
+        assert status == 200
+        assert (await hear(socket, "message"))["content"] == f"huge.png {len(bomb)}"
 
 
 async def test_choices_come_while_typing(page: Page) -> None:

@@ -1,15 +1,22 @@
-"""Real stores on a SQLite file, and jobs to put into them."""
+"""Real stores in a temporary folder, quotes that work on them, and jobs to put into them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+import bot.jobs.delivery as delivery_module
 from bot.domain.job import Job, JobState, Layout, Member, Place, Quote
 from bot.domain.ports import NewItem
+from bot.jobs.queue import JobQueue
+from bot.jobs.quotes import Quotes
 from bot.store.database import Sessions, open_database
+from bot.store.faces import Faces
+from bot.store.images import Images
 from bot.store.jobs import Jobs
 from sweeps.recipe import resolve
+from tests.bot.studio import Detailer, quotes_of
 
 HERE = Place(10, 11)
 MINA, THEO, ADA = Member(1, "Mina"), Member(2, "Theo"), Member(3, "Ada")
@@ -24,6 +31,39 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
 @pytest_asyncio.fixture
 async def jobs(sessions: Sessions) -> Jobs:
     return Jobs(sessions)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Images:
+    return Images(tmp_path / "images")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def faces(folder: Path) -> Faces:
+    return Faces(folder)
+
+
+@pytest.fixture
+def queue() -> JobQueue:
+    return JobQueue(1)
+
+
+@pytest.fixture
+def studio(sessions: Sessions, faces: Faces, queue: JobQueue, tmp_path: Path) -> Quotes:
+    """Quotes for a drawer that draws faces again, of at most 24 images."""
+    return quotes_of(sessions, faces, queue, tmp_path, Detailer(), most=24)
+
+
+@pytest.fixture
+def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deliveries that pause for hundredths of a second between two messages."""
+    monkeypatch.setattr(delivery_module, "RHYTHM_SECONDS", 0.02)
+    monkeypatch.setattr(delivery_module, "GATHER_SECONDS", 0.01)
 
 
 async def store_job(

@@ -21,16 +21,6 @@ GPS = 0x8825
 ORIENTATION = 0x0112
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "faces"
-
-
-@pytest.fixture
-def faces(folder: Path) -> Faces:
-    return Faces(folder)
-
-
 async def test_a_photo_lies_under_its_contents_hash_beside_the_record(faces: Faces, folder: Path) -> None:
     added = await add(faces)
     (stored,) = await faces.photos("mina", MINA)

@@ -37,15 +37,12 @@ class Words:
         kept = [i for i, other in enumerate(self.ids) if other != token]
         return Words(self.text, tuple(self.ids[i] for i in kept), tuple(self.starts[i] for i in kept))
 
-    def unread(self, name: str, room: int = ROOM, beside: str = "") -> str:
-        """A sentence that names the words beyond the first `room` tokens, or "" when there are none."""
-        if len(self.ids) <= room:
+    def unread(self, name: str) -> str:
+        """A sentence that names the words beyond what the encoders read, or "" when there are none."""
+        if len(self.ids) <= ROOM:
             return ""
-        lost = self.text[self.starts[room] :].strip()
-        return (
-            f"The {name} is too long for the text encoders ({len(self.ids)} tokens, {room} fit{beside}); "
-            f'not read: "{lost}".'
-        )
+        lost = self.text[self.starts[ROOM] :].strip()
+        return f'The {name} is too long for the text encoders ({len(self.ids)} tokens, {ROOM} fit); not read: "{lost}".'
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,8 @@ def expand(tokenizers: Sequence[CLIPTokenizer], prompt: str, photos: int, tokens
     """The prompt with its class token repeated `photos` · `tokens` times in place of the trigger.
 
     BadRecipe, a sentence, unless there is one trigger, right after an ordinary token and at the same place for all
-    tokenizers, and the whole run and the end token fit. Words that follow the run and do not fit are left out.
+    tokenizers, and the whole run and the end token fit: a prompt is cut to what the encoders read before it is
+    expanded, as the reference does, and a run that then pushes the end token out is refused.
     """
     if photos < 1:
         raise BadRecipe("A face needs at least one photo of the person, and there is none; add one.")
@@ -117,12 +115,12 @@ def expand(tokenizers: Sequence[CLIPTokenizer], prompt: str, photos: int, tokens
     run = photos * tokens
     input_ids, expanded_ids, notes = [], [], []
     for tokenizer, words in zip(tokenizers, readings, strict=True):
-        seen = words.ids[:ROOM]  # the reference cuts before it expands
+        seen = words.ids[:ROOM]
+        _check_end(words, len(seen) - 2 + run - ROOM, run)  # the run stands in place of the class word and the trigger
         before, class_token, after = seen[:place], seen[place], seen[place + 2 :]
         input_ids.append(padded(tokenizer, seen))
         expanded_ids.append(padded(tokenizer, (*before, *[class_token] * run, *after)))
-        heard = place + 1 + min(len(after), ROOM - place - run)  # tokens of the prompt itself that are read
-        notes.append(words.without(trigger_id(tokenizer)).unread("prompt", heard, " beside the face"))
+        notes.append(words.unread("prompt"))
     mask = torch.zeros(LENGTH, dtype=torch.bool)
     mask[1 + place : 1 + place + run] = True  # 1: the start token
     return Expansion(
@@ -174,6 +172,17 @@ def _check_room(place: int, photos: int, tokens: int) -> None:
         raise BadRecipe(
             f"The prompt has room for {fit} {'photo' if fit == 1 else 'photos'} of the person, and there are {photos} "
             f'(repeats by face_id_weight counted); use fewer, or move "{TRIGGER}" and its class word to the front.'
+        )
+
+
+def _check_end(words: Words, beyond: int, run: int) -> None:
+    """BadRecipe when the prompt's last tokens, so many, and the end token with them would fall out."""
+    if beyond > 0:
+        kept = min(len(words.ids), ROOM) - beyond
+        lost = words.text[words.starts[kept] :].strip()
+        raise BadRecipe(
+            f"The prompt is too long beside the person's photos ({len(words.ids)} tokens, and {run} for the face; the "
+            f'text encoders read {ROOM}): leave out "{lost}", or use fewer photos.'
         )
 
 

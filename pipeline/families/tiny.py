@@ -35,8 +35,8 @@ CARD = Card(
     notes="Random weights: it shows how everything works, not what a prompt means.",
 )
 
-SEED, TEXT_SEED = 33, 45
-"""Chosen by eye among many: they paint in oranges, greens, violets and teals."""
+SEED, TEXT_SEED = 33, 52
+"""Chosen by eye among many: they paint in oranges, greens, violets and reds."""
 
 GAINS = {
     "decoder.conv_out": 0.55,
@@ -59,30 +59,36 @@ red orange yellow green blue purple pink brown black white gray dark bright warm
 beautiful detailed quality high low realistic cinematic dramatic abstract colorful vintage modern fantasy
 car train ship boat plane bicycle book window door table chair cup hat coat dress wearing holding standing
 sitting walking looking flying bad ugly deformed text watermark
-above across aesthetic against air aloft among amused anamorphic angle apron atmosphere attentive background backlight
-bar bare bearing beauty before behind below belted beside blazer blinds blur blurred bokeh bold booth both brass
-breath breeze brimmed broad brooding brushwork bulb but camel camera campfire candle candlelight canvas cap cards
-carnival carrying centre centred charcoal chart checking chest clamshell clear cloak close closed clothes cloudless
-clouds club cluttered cockpit collar coloured colours compass composition concentration concept confident contrast
-control cool corduroy corridor creamy curious curling cyan dawn dealing deck deep depth deserted desk detached
-detective determined dim documentary dome doorway down drama dreamy drifting dusk dusty earthshine empty environmental
-every exhilarated expedition expired exposure expression eye eyebrow faded faint falling faraway fast felt ferns
-fiction filling film fine firelight fireworks first fitting flash flickering flight floating floor flowers flushed
-focus food foreground format frame framed front frost full fur gaze gelatin gels genuine glow glowing grain graphic
-grey grin ground guarded gutters half hall hands hard harsh haze head headlights helmet homesick hood hour inspired
-instant instrument interrogation into jacket jazz jumpsuit key kneeling lace lamp lamplight landing lantern large
-leading leather leaves length lens level lifting lighting lights linen lines listening long look loose loosened
-machine magazine magenta many matte melancholy midday milky mirror mist mood moons motion multistorey neon newspaper
-noir northern novel observatory off office open opening orbital out overhead pad paint painterly pane panel paper park
-passing past patience period petrol pinstriped plain planet platform plenty porthole print proud pushed pyjamas
-quarter quiet quilted railway rainy raised reading reflected regal relief resting ring rising rolled rough round rule
-run running saturated science screens seams secret seen sepia serene shaded shadows shallow shielding shirt
-shirtsleeves shot shoulder shoulders shovel side sideways signs single slatted slick slide slight slow small smoke
-snapshot sodium somebody space spacecraft split sports spotlight stained stand starlight startled station steam steely
-stiff still straw stretching strong studio studying suit sunlight sunrise sunset surface suspicious symmetrical tall
-teal techwear telephone telephoto tender tense thick thin thirds thoughtful through tie tight tilt tired toned tones
-torch track trench tugging typing umbrella unblinking unfiltered velvet venetian view visible visor waist waiting wall
-washes watercolour way weary weightlessly wet whispering wide wind wistful wonder wooden work workshop worn
+above aesthetic after against ahead air along amber among amused amusement anamorphic angle apron arms around
+atmosphere attentive available awning back backdrop background backlight balmy band bar bare bearing before behind
+below belted beside between blazer bleached blinds blowing blown blurred bold bootlace both braces breath breeze broad
+brooding bulb bulbs business but butterfly caf call calm camel camera campaign candid candlelight cap cardigan cards
+carrying centre charcoal checked cheeks chest chunky clean clear close closely clothes cloudless clouds club cockpit
+coconut coffee collar collecting coloured colours comic composition concentration concert confetti confident contented
+contrast cool corner corporate corridor cotton counter court cream crew crisp cropped curious cut damp dappled dawn
+daydreaming daylight dealing deck deep defiant delicate denim depth desk detached determined diffuse dim directional
+disposable distance documentary doorway dough dreamy drifting drinking dull dusk dusted dusty earth eaves edge
+editorial empty european even every everywhere expectant expedition expired expression eye eyebrow fabrics facing
+faded faint fallen falling fashion fast film fine fireworks fitting flannel flash flat flickering flight focus focused
+folded food foreground format framed framing freckles fresh front frost full gathering gaze gazing gelatin gentle
+genuine giant glow glowing grain graphic grass grey grin guitar gutters half hall hands hard harsh haze hazy head heat
+heavy helmet hint hip homesick hooded hopeful hotel hour hours houses hung hurry hut icicles inspired instant intimate
+into jacket jazz joke jumper key kneading knit knitted lamp lamplight lamps lantern large laughing layered leading
+leaf leaning leather leaves lemons length level lighting lights lined linen lines listening log long look loose
+loosened loud magazine many market medium melancholy merino midday midnight mild milky mirroring mischievous mist
+moment monochrome mood moonlight mossy music muted natural navy nearby neck neon neutral newsroom nobody noir novel
+off office open out outdoor outfit oven overcast overcoat overhead oversized pale panel paper parasol park particular
+party passing pastry path patiently pausing peeling petals phone plain planet playful plenty pockets pool posing print
+private proud puddles quarter quay quietly rainy raised reading relaxed rembrandt restaurant rim rink rising roll
+rolled rolling rose round rubbing rule running salt sand saturated scarf screens sculptural serene set shade shadows
+shaking shallow sharply shimmering shirt shirtsleeves shop short shoulder shoulders side silk single skate slatted
+sleeved sleeves slicing slide slight small smart smiling snapshot sodium somebody space spacecraft spilling split
+sport sports spray stack stage stall starlight station steam steely steps stiff still stop stove straight
+straightening straw streaked striding strings striped strolling strong structured studio suit sunlight sunset surface
+symmetrical tailored taking tall telephoto tender tense textured thick thin thirds thoughtful through tie tight
+tightly tilt toned tones top towards towel training tram travel trench tugging tune tunic turning tying umbrella
+unbleached velvet view viewer visible voice waist waistcoat waiting wall walled warming washes watercolour waxed way
+weary wedding wet wide wind windows wistful without wonder wool woollen worn writing
 """
 """What the tokenizer's merges are learned from: the words of many prompts."""
 

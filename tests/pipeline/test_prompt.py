@@ -214,14 +214,14 @@ def test_repeats_that_do_not_fit_are_refused_with_the_number_that_does(v2, pixel
         encode_identity(v2, late, "", pixels, embeddings, 8)
 
 
-def test_words_that_the_photos_push_out_are_named_once(v2, pixels, embeddings):
-    identity = encode_identity(v2, "man img, " + "a " * 69 + "Red fox", "a " * 75 + "blurry", pixels, embeddings)
-    negative, prompt = identity.notes
-    assert negative.startswith("The negative prompt is too long")
-    assert prompt == (
-        'The prompt is too long for the text encoders (73 tokens, 70 fit beside the face); not read: "a Red fox".'
-    )
-    assert identity.weighted(0.5).notes == identity.notes
+def test_words_that_are_not_read_are_named_once(v2, pixels, embeddings):
+    prompt, negative = "man img, " + "a " * 72 + "Red fox", "a " * 75 + "blurry"
+    one = encode_identity(v2, prompt, negative, pixels[:1], embeddings[:1])
+    assert [note.partition(" is")[0] for note in one.notes] == ["The negative prompt", "The prompt"]
+    assert one.notes[1].endswith('not read: "Red fox".')
+    assert one.weighted(0.5).notes == one.notes
+    with pytest.raises(BadRecipe, match=r'leave out "a a a a Red fox", or use fewer photos\.$'):
+        encode_identity(v2, prompt, negative, pixels, embeddings)
 
 
 def test_the_pooled_output_is_the_end_tokens_right_behind_the_expanded_text(v2, pixels, embeddings):

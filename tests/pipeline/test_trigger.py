@@ -184,16 +184,24 @@ def test_no_photo_is_refused():
     assert refusal("man img", photos=0) == "A face needs at least one photo of the person, and there is none; add one."
 
 
-def test_words_pushed_out_by_the_run_are_named_and_the_end_stays():
-    expansion = expand("man img, " + "a " * 70 + "Portrait of a PHOTO", photos=3)
-    assert expansion.note == (
-        "The prompt is too long for the text encoders (76 tokens, 70 fit beside the face); "
-        'not read: "a a Portrait of a PHOTO".'
+def test_a_run_that_pushes_words_and_the_end_token_out_is_refused_with_the_words():
+    assert refusal("man img, " + "a " * 70 + "Portrait of a PHOTO", photos=3) == (
+        "The prompt is too long beside the person's photos (77 tokens, and 6 for the face; the text encoders read 75): "
+        'leave out "a a Portrait of a PHOTO", or use fewer photos.'
     )
+    fits = expand("man img, " + "a " * 66 + "of a", photos=3)
+    assert fits.note == ""
+    for ids in fits.expanded_ids:
+        assert ids.tolist()[-3:] == [*expand("man img of a").expanded_ids[0].tolist()[3:5], END]
+
+
+def test_words_that_no_encoder_would_read_anyway_are_left_out_and_named():
+    """One photo's two tokens stand where the class word and the trigger did: nothing is pushed out."""
+    expansion = expand("man img, " + "a " * 70 + "Portrait of a PHOTO", photos=1)
+    assert expansion.note == ('The prompt is too long for the text encoders (77 tokens, 75 fit); not read: "a PHOTO".')
     for ids in expansion.expanded_ids:
-        assert ids.tolist() == [START, *[MAN] * 6, COMMA, *[A] * 68, END]
-    # Without a run that pushes, nothing is lost.
-    assert expand("man img, " + "a " * 70 + "of a").note == ""
+        assert len(ids) == 77
+        assert ids[-1] == END
 
 
 @given(before=st.integers(0, 90), after=st.integers(0, 90), photos=st.integers(1, 40), tokens=st.integers(1, 2))
@@ -203,7 +211,8 @@ def test_every_prompt_is_refused_or_reads_whole_up_to_the_words_named(before, af
     try:
         expansion = expand(prompt, photos, tokens)
     except BadRecipe:
-        assert before + 1 + photos * tokens > 75 or before + 1 >= 75
+        read = min(before + 2 + after, 75)
+        assert read - 2 + photos * tokens > 75 or before + 1 >= 75
         return
     lost = re.search(r'not read: "(.+)"', expansion.note)
     named = len(lost[1].split()) if lost else 0

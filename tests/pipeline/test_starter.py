@@ -139,10 +139,10 @@ def test_a_person_is_encoded_once_for_all_weights_and_a_crop_once_for_all_people
         hook.remove()
 
 
-def test_words_that_are_lost_to_the_photos_are_named_in_both_stages(modules, recipe, person):
-    """The text alone would lose one word less than the text with the class word repeated."""
-    mina = person("mina", photos=4)
-    words = "a man img, " + "red " * 69 + "hat"
+def test_words_that_are_lost_beside_the_trigger_are_named_in_both_stages(modules, recipe, person):
+    """The text alone would lose one word less than the text with the trigger."""
+    mina = person("mina", photos=1)
+    words = "a man img, " + "red " * 71 + "hat"
     asked = recipe(prompt=words, face_folder="mina", start_merge_step=1, detail=True)
     wanted, starter = brief(asked, [mina]), Starter(modules)
     with torch.inference_mode():

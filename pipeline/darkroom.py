@@ -47,13 +47,14 @@ class Darkroom:
         self._faces = faces
         self._people = people
         self._pictures: Memo[Picture] = Memo(memo_bytes)
-        self._door, self._finders, self._writers = Pool(2, "door"), Pool(2, "faces"), Pool(2, "png")
+        self._door, self._newcomers = Pool(1, "door"), Pool(1, "newcomers")
+        self._finders, self._writers = Pool(2, "faces"), Pool(2, "png")
 
     def enter(self, asker: Asker, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> None:
         """Let somebody ask for a picture; returns at once, since it may be called on an event loop's thread."""
         if not (asker.recipe.people or asker.recipe.photo):
             self._find_out(asker, photos, None)  # there are no photos to read
-        elif not self._door.submit(lambda: self._find_out(asker, photos, canvas), urgent=asker.urgent):
+        elif not self._door.submit(lambda: self._greet(asker, photos, canvas), urgent=asker.urgent):
             asker.fail(Stopped(CLOSED))
 
     def develop(self, flight: Flight, decoded: torch.Tensor) -> None:
@@ -67,10 +68,17 @@ class Darkroom:
 
     def close(self) -> None:
         """Stop what is unfinished, once the engine takes no further step."""
-        for pool in (self._door, self._finders, self._writers):
+        for pool in (self._door, self._newcomers, self._finders, self._writers):
             pool.close()
         for flight in list(self._roster.flights.values()):
             self._roster.fail(flight, Stopped(UNFINISHED))
+
+    def _greet(self, asker: Asker, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> None:
+        """Newcomers' photos are read on a thread of their own, so that nobody who is known waits for them."""
+        if all(self._people.knows(name, photos.get(name, ())) for name in asker.recipe.people):
+            self._find_out(asker, photos, canvas)
+        elif not self._newcomers.submit(lambda: self._find_out(asker, photos, canvas), urgent=asker.urgent):
+            asker.fail(Stopped(CLOSED))
 
     def _find_out(self, asker: Asker, photos: Mapping[str, Sequence[bytes]], canvas: bytes | None) -> None:
         """Find out who is meant, then let the asker join the flight to their picture, or begin one."""

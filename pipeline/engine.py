@@ -95,8 +95,9 @@ class Engine:
 
         `photos` holds each person's photos by name, `canvas` the picture that the recipe's `photo` names. Urgent
         pictures go first, the others are served fairly between owners. `should_stop()` is read and `on_step(done,
-        steps)` called on the engine's thread once a step, so both must return at once; cancelling the future stops it
-        too. What was drawn before comes from the memo, what is in flight is waited for.
+        steps)` called on the engine's thread once a step, the first also on another one before each photo is read, so
+        both must return at once; cancelling the future stops it too. What was drawn before comes from the memo, what is
+        in flight is waited for.
         """
         asker = Asker(recipe, owner, urgent, should_stop, on_step)
         self._darkroom.enter(asker, photos, canvas)

@@ -76,6 +76,7 @@ class Faces:
         self._found: Memo[tuple[Face, ...]] = Memo(limit_bytes)
         self._remembering = threading.Lock()  # held for a moment only: what is known never waits for an analysis
         self._analysing = threading.Lock()
+        self._forgotten = 0
 
     @property
     def identifies(self) -> bool:
@@ -97,9 +98,11 @@ class Faces:
             with self._analysing:
                 found = self._remembered(key)  # by somebody who asked for the same at the same time
                 if found is None:
+                    forgotten = self._forgotten
                     found = self._analyser.find(image)
                     with self._remembering:
-                        self._found.keep(key, found, 100 + sum(face.size for face in found))
+                        if forgotten == self._forgotten:
+                            self._found.keep(key, found, 100 + sum(face.size for face in found))
         return found
 
     def largest(self, image: NDArray[np.uint8], what: str) -> Face:
@@ -113,6 +116,7 @@ class Faces:
         """Let go of every face that was found."""
         with self._remembering:
             self._found.clear()
+            self._forgotten += 1  # what is being looked at just now is not remembered either
 
     def _remembered(self, key: str) -> tuple[Face, ...] | None:
         with self._remembering:

@@ -44,6 +44,7 @@ class People:
         self._known: Memo[Person] = Memo(MEMO_BYTES)
         self._remembering = threading.Lock()  # held for a moment only: who is known never waits for a newcomer
         self._meeting = threading.Lock()
+        self._forgotten = 0
 
     def check(self) -> None:
         """Raises BadRecipe, a sentence, where nobody can be identified on this machine."""
@@ -58,6 +59,10 @@ class People:
                 "are: put a face model pack into MODEL_DIR/insightface/models, or use PhotoMaker V1."
             )
 
+    def knows(self, name: str, photos: Sequence[bytes]) -> bool:
+        """Whether that person can be identified at once."""
+        return self._remembered(_key(name, photos)[0]) is not None
+
     def identify(self, name: str, photos: Sequence[bytes], wanted: Callable[[], bool] = lambda: True) -> Person:
         """The person in these photos (PNG, JPEG or WebP). Raises BadRecipe, BadPhoto, NoFaceFound.
 
@@ -66,22 +71,24 @@ class People:
         self.check()
         if not photos:
             raise BadRecipe(f"There are no photos of {name}: add some with /faces add.")
-        digest = hashlib.sha256(b"".join(hashlib.sha256(photo).digest() for photo in photos)).hexdigest()
-        key = f"{name}/{digest}"
+        key, digest = _key(name, photos)
         person = self._remembered(key)
         if person is None:
             with self._meeting:
                 person = self._remembered(key)  # by somebody who asked at the same time
                 if person is None:
+                    forgotten = self._forgotten
                     person = self._meet(name, digest, photos, wanted)
                     with self._remembering:
-                        self._known.keep(key, person, person.pixels.nbytes)
+                        if forgotten == self._forgotten:
+                            self._known.keep(key, person, person.pixels.nbytes)
         return person
 
     def forget(self) -> None:
         """Let go of everybody."""
         with self._remembering:
             self._known.clear()
+            self._forgotten += 1  # who is being met just now is not remembered either
 
     def _remembered(self, key: str) -> Person | None:
         with self._remembering:
@@ -110,6 +117,12 @@ class People:
             pixels=self._photomaker.pixels([Image.fromarray(shot) for shot in shots]),
             embeddings=embeddings,
         )
+
+
+def _key(name: str, photos: Sequence[bytes]) -> tuple[str, str]:
+    """By what a person is remembered, and the digest of the photos alone."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(photo).digest() for photo in photos)).hexdigest()
+    return f"{name}/{digest}", digest
 
 
 def _class_word(seen: Sequence[Face]) -> str:

@@ -97,7 +97,7 @@ class Roster:
             present = [*self.waiting, *self.running]
         for flight in present:
             leaving = [asker for asker in tuple(flight.askers) if asker.left()]
-            if leaving:
+            if leaving or not flight.askers:  # they may have left while it was aside
                 with self.lock:
                     flight.askers = [asker for asker in flight.askers if asker not in leaving]
                     if not flight.askers and (flight in self.waiting or flight in self.running):

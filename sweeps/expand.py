@@ -245,6 +245,8 @@ def _not_excluded(document: Document, person: _Member) -> Callable[[_Point], boo
 
     def kept(point: _Point) -> bool:
         own = {**standing, **point.values}
+        if own["face_folder"] and {**person.fixed, **point.values}.get("detail") is None:
+            own["detail"] = True  # as `resolve` has it: who is named is drawn
         return not any(tuple(own[name] for name in names) in values for names, values in forbidden.items())
 
     return kept

@@ -236,7 +236,7 @@ CATALOGUE: Mapping[str, Parameter] = _catalogue(
     Parameter("start_merge_step", "int", 150,
               "base step after which a person who is alone enters; at or above steps - 1: never", "identity",
               minimum=0, maximum=150, landmarks=(0, 5, 10, 150)),
-    Parameter("detail", "bool", True, "draw each face again, larger and in detail", "detail",
+    Parameter("detail", "bool", True, "draw each face again, larger and in detail; on for who is named", "detail",
               landmarks=(True, False)),
     Parameter("detail_steps", "int", 20, "denoising steps of the face pass", "detail",
               minimum=1, maximum=150, landmarks=(10, 20, 30)),

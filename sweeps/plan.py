@@ -131,7 +131,11 @@ class Plan:
     @property
     def _class_words_decide(self) -> bool:
         """Whether several people's class words are put in front: those of the same sex share bases, if any are."""
-        unmarked = {recipe.people for recipe in self.recipes if recipe.people and not has_trigger(recipe.prompt)}
+        unmarked = {
+            recipe.people
+            for recipe in self._base_evaluations
+            if recipe.people and not recipe.identity_in_base and not has_trigger(recipe.prompt)
+        }
         return len(unmarked) > 1
 
     @cached_property

@@ -193,6 +193,8 @@ class SettingsCog(Cog):
         return self._renderer.defaults.get(entry.name, entry.default)
 
     def _now(self, entry: Parameter, mine: dict[str, Value]) -> str:
+        if entry.name == "detail" and entry.name not in mine and mine.get("face_folder"):
+            return entry.show(True)  # as `resolve` has it: who is named is drawn
         return entry.show(mine.get(entry.name, self._default(entry))) or "empty"
 
 

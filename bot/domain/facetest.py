@@ -41,13 +41,12 @@ class FaceTest:
     def cells(self, settings: Mapping[str, Value]) -> Iterator[tuple[dict[str, Value], dict[str, int]]]:
         """The values of each cell and its place on the axes, person by person.
 
-        An idea's prompt stands over the member's. Its negative prompt, and the face pass that shows whether a face is
-        like, stand in where the member has set none.
+        An idea's prompt stands over the member's, its negative prompt stands in where the member has set none.
         """
         for person, name in enumerate(self.people):
             for row, idea in enumerate(self.ideas):
                 for column, seed in enumerate(self.seeds):
-                    values = {"negative_prompt": idea.negative_prompt, "detail": True, **settings}
+                    values = {"negative_prompt": idea.negative_prompt, **settings}
                     values |= {"prompt": idea.prompt, "face_folder": name, "seed": seed}
                     yield values, {PEOPLE: person, IDEAS: row, GENERATIONS: column}
 

@@ -148,14 +148,16 @@ class Delivery:
     async def _send_sheets(self, job: Job) -> None:
         """A sheet for each part of the job, in messages of their own: side by side they could not be read.
 
-        While the job goes on, those of the parts that are complete; the last one waits for its end, and tells of it.
+        While the job goes on, those of the parts that are complete, as long as another one will have a sheet too: the
+        last one waits for the job's end, and tells of it.
         """
         settled = await self._jobs.sheets(job.id)  # a later one was not accepted at once, or the console ended
         parts = job.parted(await self._jobs.items(job.id))
         owed = {part: items for part, items in parts.items() if part not in settled}
         if not job.state.ended:
             ready = [part for part, items in owed.items() if all(map(_brought, items))]
-            owed = {part: owed[part] for part in ready if len(ready) < len(owed)}
+            more = any(item.image for part, items in owed.items() if part not in ready for item in items)
+            owed = {part: owed[part] for part in ready if more}
         last = next((part for part in reversed(owed) if any(item.image for item in owed[part])), None)
         for part, items in owed.items():
             sheet, message = await asyncio.to_thread(self._make_sheet, job, items, self._images.read), None

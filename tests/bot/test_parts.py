@@ -71,14 +71,14 @@ async def test_a_part_that_is_complete_has_its_sheet_while_others_are_drawn(
     jobs: Jobs, images: Images, end: JobState
 ) -> None:
     channel = ShortMemory()
-    job = await two_people(jobs, images, settled=12)
+    job = await two_people(jobs, images, settled=13)
     async with Outbox(Post(jobs, images, channel, sheet_of, give_nothing_up)).delivering() as outbox:
         outbox.changed(job)
         async with asyncio.timeout(5):
             while "sheet of c001 to c012" not in channel.names:
                 await asyncio.sleep(0.01)
         assert (channel.named, await jobs.sheets(job.id)) == ([], {"mina"})
-        for number in range(13, 25):
+        for number in range(14, 25):
             await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
         outbox.changed(job)
         async with asyncio.timeout(5):
@@ -91,6 +91,23 @@ async def test_a_part_that_is_complete_has_its_sheet_while_others_are_drawn(
         await delivered(jobs, job)
     assert channel.names[-1] == "sheet of c013 to c024"
     assert channel.named == ["theo"]
+
+
+async def test_where_nothing_of_the_others_is_drawn_the_only_sheet_tells_of_the_end(jobs: Jobs, images: Images) -> None:
+    channel = ShortMemory()
+    job = await two_people(jobs, images, settled=12)
+    async with Outbox(Post(jobs, images, channel, sheet_of, give_nothing_up)).delivering() as outbox:
+        outbox.changed(job)
+        async with asyncio.timeout(5):
+            while f"{job.name}-mina-c012.png" not in channel.names:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        for number in range(13, 25):
+            await jobs.settle(job.id, number, ItemState.FAILED, remark="no")
+        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
+        outbox.changed(job)
+        await delivered(jobs, job)
+    assert channel.named == ["mina"]
 
 
 async def test_a_sheet_that_was_sent_is_not_sent_again_for_the_sake_of_the_next(jobs: Jobs, images: Images) -> None:

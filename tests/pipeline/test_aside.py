@@ -97,12 +97,23 @@ def test_a_newcomers_photos_keep_nobody_waiting_who_is_known(with_slow, slow, re
     engine.draw(recipe(face_folder="mina"), photos=photos).result(60)
     slow.go_on.clear()
     slow.reached.clear()
-    newcomer = engine.draw(recipe(face_folder="theo"), photos=photos)
+    newcomers = [engine.draw(recipe(seed=seed, face_folder="theo"), photos=photos) for seed in range(3)]
     assert slow.reached.wait(30)
     assert engine.draw(recipe(seed=2, face_folder="mina"), photos=photos).result(60).png
-    assert not newcomer.done()
+    assert not any(newcomer.done() for newcomer in newcomers)
     slow.go_on.set()
-    assert newcomer.result(60).png
+    assert all(newcomer.result(60).png for newcomer in newcomers)
+
+
+def test_who_is_met_while_everybody_is_forgotten_is_not_remembered(with_slow, slow, recipe, photos):
+    engine = with_slow()
+    slow.go_on.clear()
+    drawn = engine.draw(recipe(face_folder="mina"), photos=photos)
+    assert slow.reached.wait(30)
+    engine.forget()
+    slow.go_on.set()
+    assert drawn.result(60).png
+    assert not engine.people.knows("mina", photos["mina"])
 
 
 def test_an_urgent_picture_does_not_wait_for_the_faces_of_others(with_slow, slow, recipe):

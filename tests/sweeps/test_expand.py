@@ -161,6 +161,13 @@ def test_exclude_compares_what_a_cell_would_have_wherever_it_comes_from() -> Non
     assert len(cells(text.format("{steps: 10, denoise: 0.6}"), "steps")) == 4
 
 
+def test_exclude_knows_that_a_person_who_is_named_turns_detail_on() -> None:
+    text = "base: {{prompt: x{}}}\nparameters: {{seed: [1, 2]}}\nexclude: [{{detail: true, seed: 2}}]"
+    for person, seeds in (("", [1, 2]), (", face_folder: mina", [1]), (", face_folder: mina, detail: false", [1, 2])):
+        sweep = expand(parse(text.format(person)), defaults={"detail": False})
+        assert [recipe.seed for recipe in sweep.recipes] == seeds
+
+
 def test_an_excluded_pair_need_not_exist() -> None:
     text = "parameters: {sampler: [euler, ddim], schedule: [ays, uniform]}\nexclude: [{sampler: ddim, schedule: ays}]"
     assert cells(text, "sampler", "schedule") == [("euler", "ays"), ("euler", "uniform"), ("ddim", "uniform")]

@@ -115,5 +115,7 @@ def test_bases_whose_text_depends_on_a_class_word_not_known_yet_are_at_most_as_m
     text = "base: {prompt: '%s'}\nparameters: {face_folder: [mina, theo], seed: [1, 2]}"
     assert planned(text % "in the rain").summary() == "4 cells = up to 4 bases + 4 face passes"
     assert planned(text % "a person img in the rain").summary() == "4 cells = 2 bases + 4 face passes"
+    entered = planned("base: {prompt: in the rain, start_merge_step: 2}\nparameters: {face_folder: [mina, theo]}")
+    assert entered.summary() == "2 cells = 2 bases + 2 face passes"
     one = planned("base: {prompt: in the rain, face_folder: mina}\nparameters: {seed: [1, 2]}")
     assert one.summary() == "2 cells = 2 bases + 2 face passes"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline import lock
 from pipeline.config import Config
+from pipeline.families import packs
 
 
 def choose(config: Config, folder: Path) -> Path | None:
@@ -11,15 +12,10 @@ def choose(config: Config, folder: Path) -> Path | None:
 
     V2 reads face embeddings: without a face-model pack in MODEL_DIR, which makes them, V1 goes first.
     """
-    versions = ("v2", "v1") if has_pack(config) else ("v1", "v2")
+    versions = ("v2", "v1") if packs.choose(config) else ("v1", "v2")
     for name in (f"photomaker-{version}.{kind}" for version in versions for kind in ("bin", "safetensors")):
         path = folder / name
         if path.is_file():
             lock.verify(config, [path])
             return path
     return None
-
-
-def has_pack(config: Config) -> bool:
-    """Whether a face-model pack lies in MODEL_DIR, where the analyser looks for it."""
-    return any((config.model_dir / "insightface" / "models").glob("*/*.onnx"))

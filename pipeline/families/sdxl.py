@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline import lock
 from pipeline.config import Config
 from pipeline.errors import BadWeights
+from pipeline.families import packs
 from pipeline.families.card import Card
 from pipeline.families.photomaker import choose
 
@@ -39,10 +40,15 @@ def prepare(config: Config, configs: Path = CONFIGS) -> "Folder | SingleFile":
         return SingleFile(single, configs)
     raise BadWeights(
         f"There are no SDXL weights: neither the folder {folder} nor the file {single} exists. "
-        "Put one of them there, or set MODEL_FAMILY=tiny."
+        "Put one of them there, or set MODEL_FAMILY=sketch."
     )
 
 
 def photomaker(config: Config) -> Path | None:
     """`MODEL_DIR/photomaker-v2.bin`, or what else lies there of PhotoMaker; None without."""
     return choose(config, config.model_dir)
+
+
+def face_pack(config: Config) -> Path | None:
+    """The operator's pack in MODEL_DIR; None without."""
+    return packs.choose(config)

@@ -1,0 +1,1 @@
+"""What the sketch family can do, measured: its pictures, what judges them, and the table of the figures."""

@@ -1,4 +1,4 @@
-"""What finds faces: insightface where a model pack stands in MODEL_DIR, else a cascade that comes with scikit-image."""
+"""What finds faces: insightface on the family's pack of models, else a cascade that comes with scikit-image."""
 
 import logging
 import os
@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import lock
 from pipeline.config import Config
 from pipeline.errors import BadWeights
 from pipeline.faces import Analyser, Face
+from pipeline.families import family, packs
 
-PREFERRED_PACKS = ("antelopev2", "buffalo_l")
 NEEDED = ("detection", "recognition")
 WELCOME = ("genderage", "landmark_2d_106")
 DETECTION_SIZES = (640, 512, 384, 320, 256)
@@ -28,23 +27,18 @@ logger = logging.getLogger(__name__)
 
 
 def open_analyser(config: Config) -> Analyser:
-    """Insightface on the pack under MODEL_DIR/insightface/models/, else the cascade; nothing is ever fetched.
+    """Insightface on the family's face-model pack, else the cascade; nothing is ever fetched.
 
-    Of several packs antelopev2 comes first, then buffalo_l, then the others by name. BadWeights, a sentence, for a
-    pack that cannot be used: somebody put it there, so it is never passed over in silence.
+    BadWeights, a sentence, for a pack that cannot be used.
     """
-    models = config.model_dir / "insightface" / "models"
-    packs = sorted(path for path in models.iterdir() if path.is_dir()) if models.is_dir() else []
-    if not packs:
-        logger.info("%s There is no model pack in %s.", CANNOT_IDENTIFY, models)
+    pack = family(config).face_pack(config)
+    if pack is None:
+        logger.info("%s There is no model pack in %s.", CANNOT_IDENTIFY, packs.folder(config))
         return Cascade()
-    filled = [pack for pack in packs if any(pack.glob("*.onnx"))]
-    if not filled:
-        raise BadWeights(f"{packs[0]} holds no .onnx files: move the model pack's files right into that folder.")
-    ranks = {name: rank for rank, name in enumerate(PREFERRED_PACKS)}
-    pack = min(filled, key=lambda path: (ranks.get(path.name, len(ranks)), path.name))
-    lock.verify(config, sorted(pack.glob("*.onnx")))
-    return Insightface(pack, config.device)
+    analyser = Insightface(pack, config.device)
+    if pack.is_relative_to(packs.folder(config)):
+        logger.info("what lies in %s is the operator's own; %s", pack, LICENCE)
+    return analyser
 
 
 class Insightface:
@@ -87,7 +81,7 @@ class Insightface:
                 "use a detection model with keypoints (9 or 15 outputs)."
             )
         runs_on = self._detector.session.get_providers()[0]
-        logger.info("faces are found by %s on %s; %s", self.name, runs_on, LICENCE)
+        logger.info("faces are found by %s on %s", self.name, runs_on)
 
     def find(self, image: NDArray[np.uint8]) -> tuple[Face, ...]:
         """The faces of an RGB photo [H, W, 3], left to right."""

@@ -13,7 +13,7 @@ class Config:
     None means eight pictures of the family's native size. `memo_bytes` bounds the finished pictures kept in memory.
     """
 
-    family: str = "tiny"
+    family: str = "sketch"
     model_dir: Path = Path("data/models")
     cache_dir: Path = Path("data/cache")
     device: str = "auto"

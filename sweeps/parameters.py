@@ -243,7 +243,7 @@ CATALOGUE: Mapping[str, Parameter] = _catalogue(
     Parameter("detail_guidance", "float", 4.0, "how strictly the face pass follows the prompt", "detail",
               minimum=1, maximum=30, landmarks=(2.0, 4.0, 6.0)),
     Parameter("detail_size", "int", 1024, "the size in pixels at which a face is drawn again", "detail",
-              minimum=256, maximum=2048, multiple_of=8, landmarks=(512, 768, 1024)),
+              minimum=128, maximum=2048, multiple_of=8, landmarks=(512, 768, 1024)),
     Parameter("denoise", "float", 0.5, "how much of the face is drawn anew: 0.05 hardly, 1 all of it", "detail",
               minimum=0.05, maximum=1, landmarks=(0.3, 0.5, 0.7)),
     Parameter("crop_factor", "float", 3.0, "how much around the face is drawn with it, in face sizes", "detail",

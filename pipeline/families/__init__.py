@@ -4,14 +4,14 @@ from types import ModuleType
 
 from pipeline.config import Config
 from pipeline.errors import BadWeights
-from pipeline.families import sdxl, tiny
+from pipeline.families import sdxl, sketch, tiny
 from pipeline.families.card import Card
 
 __all__ = ["FAMILIES", "Card", "card", "family"]
 
-FAMILIES: dict[str, ModuleType] = {"tiny": tiny, "sdxl": sdxl}
-"""Each family is a module with `CARD`, `prepare(config)`, which returns the layout of its weights, and
-`photomaker(config)`, which returns the path of its PhotoMaker or None."""
+FAMILIES: dict[str, ModuleType] = {"sketch": sketch, "sdxl": sdxl, "tiny": tiny}
+"""Each family is a module with its `CARD` and three functions of the config: `prepare` returns the layout of its
+weights, `photomaker` the path of its PhotoMaker or None, `face_pack` the folder of its face models or None."""
 
 
 def family(config: Config) -> ModuleType:

@@ -26,7 +26,7 @@ def cache_dir(tmp_path_factory):
 @pytest.fixture(scope="session")
 def modules(cache_dir):
     torch.set_num_threads(1)  # as open_engine does
-    return load(Config(cache_dir=cache_dir, device="cpu"))
+    return load(Config(family="tiny", cache_dir=cache_dir, device="cpu"))
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def new_engine(modules, cache_dir):
     opened = []
 
     def open_one(**settings):
-        opened.append(Engine(modules, Config(cache_dir=cache_dir, **settings)))
+        opened.append(Engine(modules, Config(family="tiny", cache_dir=cache_dir, **settings)))
         return opened[-1]
 
-    open_one.config = lambda **settings: Config(cache_dir=cache_dir, device="cpu", **settings)
+    open_one.config = lambda **settings: Config(family="tiny", cache_dir=cache_dir, device="cpu", **settings)
     yield open_one
     for engine in opened:
         engine.close()
@@ -49,7 +49,7 @@ def with_faces(tmp_path_factory, cache_dir):
     """A config with a face model pack: insightface finds one face in the middle of every picture, so V2 is used."""
     model_dir = tmp_path_factory.mktemp("models")
     write_pack(model_dir, always=[(0.3, 0.3, 0.7, 0.7)], sex="F")
-    return Config(cache_dir=cache_dir, model_dir=model_dir, device="cpu")
+    return Config(family="tiny", cache_dir=cache_dir, model_dir=model_dir, device="cpu")
 
 
 @pytest.fixture(scope="session")

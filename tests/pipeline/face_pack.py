@@ -72,7 +72,7 @@ def write_pack(
 def open_faces(model_dir: Path, **settings) -> Faces:
     """Faces on a pack written there with these settings, on the CPU."""
     write_pack(model_dir, **settings)
-    return Faces(open_analyser(Config(model_dir=model_dir, device="cpu")))
+    return Faces(open_analyser(Config(family="tiny", model_dir=model_dir, device="cpu")))
 
 
 def photo(*patches: tuple[tuple[int, int, int, int], RGB], width: int = 400, height: int = 300) -> NDArray[np.uint8]:

@@ -308,7 +308,7 @@ def test_the_engine_changes_no_weights_and_leaves_no_hooks(new_engine, recipe, m
 
 
 def test_open_engine_loads_and_draws(cache_dir, recipe):
-    with open_engine(Config(cache_dir=cache_dir, device="cpu")) as engine:
+    with open_engine(Config(family="tiny", cache_dir=cache_dir, device="cpu")) as engine:
         assert engine.draw(recipe()).result().png
 
 

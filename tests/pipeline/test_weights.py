@@ -17,8 +17,9 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 from pipeline import weights
 from pipeline.config import Config
 from pipeline.errors import BadWeights
-from pipeline.families import card, sdxl, tiny
+from pipeline.families import FAMILIES, card, sdxl, tiny
 from pipeline.layouts import read_json
+from sweeps.recipe import resolve
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
@@ -283,7 +284,7 @@ def test_no_weights_at_all_says_where_they_belong(tmp_path):
         weights.load(config)
     assert str(caught.value) == (
         f"There are no SDXL weights: neither the folder {tmp_path}/sdxl nor the file {tmp_path}/sdxl.safetensors "
-        "exists. Put one of them there, or set MODEL_FAMILY=tiny."
+        "exists. Put one of them there, or set MODEL_FAMILY=sketch."
     )
 
 
@@ -334,7 +335,7 @@ def test_a_lock_that_is_no_lock_says_so(sdxl_folder):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"family": "sdxx"}, 'There is no model family "sdxx"; set MODEL_FAMILY to one of: tiny, sdxl.'),
+        ({"family": "sdxx"}, 'There is no model family "sdxx"; set MODEL_FAMILY to one of: sketch, sdxl, tiny.'),
         ({"device": "gpu"}, 'There is no device "gpu"; use "auto", "cpu" or "cuda".'),
         ({"dtype": "int4"}, 'There is no number format "int4"; use "auto" or one of: float32, bfloat16, float16.'),
     ],
@@ -369,10 +370,13 @@ def test_tiny_is_the_same_in_every_process(cache_dir, tmp_path):
 
 
 def test_a_family_s_card_gives_its_native_size_and_its_defaults():
-    for name, size, others in (("tiny", 128, {"detail": False, "detail_size": 256}), ("sdxl", 1024, {})):
+    sizes = {"sketch": 128, "sdxl": 1024, "tiny": 128}
+    assert set(sizes) == set(FAMILIES)
+    for name, size in sizes.items():
         found = card(Config(family=name))
         assert (found.name, found.native_width, found.native_height) == (name, size, size)
-        assert dict(found.defaults) == {"width": size, "height": size} | others
+        assert found.defaults["width"] == found.defaults["height"] == size
+        assert resolve({}, defaults=found.defaults)  # every default is one that the catalogue allows
         assert not found.first_recipe().detail
 
 

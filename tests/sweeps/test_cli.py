@@ -114,9 +114,9 @@ def test_a_wrong_option_is_refused_with_exit_code_2(file: Path, capsys: pytest.C
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_usable_as_it_is(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(example), "--json"]) == 0
+    assert main([str(example), "--json", "--faces", "bruno, cleo, olga"]) == 0
     cells = json.loads(capsys.readouterr().out)["cells"]
-    assert 2 <= len(cells) <= 12
+    assert 2 <= len(cells) <= 20
     assert all(cell["recipe"]["prompt"] for cell in cells) or example.stem == "wandb"
     assert all(cell["recipe"]["steps"] <= 20 for cell in cells)
     assert example.read_text("utf-8").startswith("# ")
@@ -124,4 +124,4 @@ def test_an_example_is_usable_as_it_is(example: Path, capsys: pytest.CaptureFixt
 
 def test_the_examples_cover_what_people_ask_for() -> None:
     stems = {path.stem for path in EXAMPLES}
-    assert {"guidance", "steps-and-sampler", "seeds", "prompts", "face-weight", "random"} <= stems
+    assert {"guidance", "steps-and-sampler", "seeds", "prompts", "faces", "face-weight", "random"} <= stems

@@ -17,7 +17,7 @@ NAMES = (
 BOUNDS = {
     "seed": (0, 2**32 - 1), "width": (64, 2048), "height": (64, 2048), "steps": (1, 150), "guidance_scale": (1, 30),
     "weight": (0, 2), "face_id_weight": (0, 16), "start_merge_step": (0, 150), "detail_steps": (1, 150),
-    "detail_guidance": (1, 30), "detail_size": (256, 2048), "denoise": (0.05, 1), "crop_factor": (1, 8),
+    "detail_guidance": (1, 30), "detail_size": (128, 2048), "denoise": (0.05, 1), "crop_factor": (1, 8),
 }  # fmt: skip
 
 parameters = pytest.mark.parametrize("parameter", CATALOGUE.values(), ids=lambda parameter: parameter.name)

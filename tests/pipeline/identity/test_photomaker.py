@@ -124,7 +124,7 @@ def install_pack(tmp_path):
 def test_the_tiny_family_takes_v2_where_a_face_model_pack_lies_and_paints_alike_with_either(
     cache_dir, tmp_path, install_pack
 ):
-    config = Config(model_dir=tmp_path, cache_dir=cache_dir, device="cpu")
+    config = Config(family="tiny", model_dir=tmp_path, cache_dir=cache_dir, device="cpu")
     without = weights.load(config)
     install_pack()
     having = weights.load(config)
@@ -179,5 +179,5 @@ def test_a_photomaker_that_is_not_the_locked_file_is_refused(sdxl_with_photomake
 
 def test_the_tiny_family_is_written_anew_when_its_encoder_changes():
     names = {path.name for path in tiny.SOURCES}
-    assert names == {"tiny.py", "encoder.py", "fuse.py", "perceiver.py"}
+    assert names == {"tiny.py", "folder.py", "words.py", "encoder.py", "fuse.py", "perceiver.py"}
     assert all(path.is_file() for path in tiny.SOURCES)

@@ -3,7 +3,7 @@
 #   docker build --target generation -t atelier .            console and engine in one process, on an NVIDIA GPU
 #   docker build --target console -t atelier-console .       the console alone: no torch, for a renderer elsewhere
 # Both run as uid 10001 and write to /data and /tmp only, so the root may be read-only; settings and the token come from
-# the environment, weights from /models:
+# the environment, SDXL's weights from /models (sketch, the default family, is in the image):
 #   docker run --gpus all --read-only --tmpfs /tmp --env-file .env -v atelier:/data -v /path/to/models:/models:ro atelier
 
 FROM python:3.12-slim-bookworm AS console

@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     discord_api_url: str = Field(DISCORD_API, description="Discord's REST base with its version.")
     data_dir: Path = Field(Path("data"), description="Photos, images, caches and the SQLite file live here.")
     database_url: str = Field("", description="Empty: a SQLite file in DATA_DIR. Or sqlite+aiosqlite:///…")
-    model_family: str = Field("tiny", description="Which weights draw: tiny (made here) or sdxl (yours).")
+    model_family: str = Field(
+        "sketch", description="Which weights draw: sketch (shipped), sdxl (yours) or tiny (for tests)."
+    )
     model_dir: str = Field("", description="The weights' folder. Empty: /models, else DATA_DIR/models.")
     renderer: str = Field("local", description="Where images are drawn: local is this process.")
     queue_capacity: int = Field(64, ge=1, le=10_000, description="Jobs waiting or drawing at one time.")

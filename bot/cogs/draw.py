@@ -39,7 +39,7 @@ class DrawCog(QuotingCog):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.yaml"))}
+        self._examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.yaml"), key=lambda path: path.stem)}
 
     @commands.slash_command(
         name="imagine",

@@ -22,6 +22,7 @@ from rich.console import Console as Terminal
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .cast import CAST, lay
 from .driver import File, Member
 from .interactions import NoAnswer
 from .options import Rejected
@@ -41,7 +42,7 @@ class DemoFailed(OSError):
 async def run_demo(port: int, data: Path) -> None:
     """Serve the page and run the console until Ctrl-C."""
     stop = _stop_signal()
-    data.mkdir(parents=True, exist_ok=True)
+    lay(data)
     try:
         sandbox = await Sandbox(port=port, state=data / "sandbox.db").__aenter__()
     except OSError as error:
@@ -53,7 +54,8 @@ async def run_demo(port: int, data: Path) -> None:
                 await _first(sandbox.ready(READY_SECONDS), stopped, console)
                 if not stop.is_set():
                     terminal.print(f"\n  Atelier's sandbox is open: [bold]{sandbox.url}[/bold]")
-                    terminal.print("  Type /sweep there and choose an example. Ctrl-C ends it.\n")
+                    terminal.print("  Type /sweep there and choose an example, or /test_face_mecene:")
+                    terminal.print(f"  {', '.join(CAST)} sit for you. Ctrl-C ends it.\n")
                     await _first(asyncio.Event().wait(), stopped, console)
                     terminal.print("Stopping; unfinished sweeps go on at the next start.")
             finally:
@@ -74,7 +76,7 @@ async def run_once(sweep: Path, out: Path, data: Path) -> None:
     except OSError as error:
         raise DemoFailed(f"--out: {out} cannot be a folder ({error.strerror}); name another.") from error
     terminal.print("Starting the sandbox and the console …")
-    data.mkdir(parents=True, exist_ok=True)
+    lay(data)
     log = data / "console.log"
     with tempfile.TemporaryDirectory(prefix="atelier-") as fresh:
         # A database of its own, so that nothing half-done of another day is drawn along with this sweep.

@@ -92,7 +92,7 @@ async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator
             data_dir=data_folder(data, cache),
             model_dir=str(data / "models"),
             log_level="WARNING",
-            **overrides,
+            **{"model_family": "tiny"} | overrides,
         )
         address, stop = Route.BASE, asyncio.Event()
         console = asyncio.create_task(run_console(settings, stop))
@@ -126,6 +126,9 @@ def open_console(tmp_path: Path, weights_cache: Path) -> Open:
 async def atelier(tmp_path_factory: pytest.TempPathFactory, weights_cache: Path) -> AsyncIterator[Running]:
     """One console, in a process of its own, for all tests that leave it as they found it."""
     data = data_folder(tmp_path_factory.mktemp("atelier"), weights_cache)
-    async with strict_sandbox() as sandbox, console_process(sandbox, data, log=data / "console.log"):
+    async with (
+        strict_sandbox() as sandbox,
+        console_process(sandbox, data, log=data / "console.log", extra={"MODEL_FAMILY": "tiny"}),
+    ):
         await sandbox.ready(60)
         yield Running(sandbox)

@@ -17,14 +17,19 @@ base: {prompt: "a {red|blue} hat", steps: 2, width: 64, height: 64}
 parameters: {guidance_scale: {values: [2, 6]}}
 seed: 3
 """
+FACES = """
+base: {prompt: smiling, steps: 2, detail_steps: 2}
+parameters: {face_folder: {glob: "*"}}
+seed: 1
+"""
 
 
-def atelier(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m bot …` with its data below `data` and no token."""
+def atelier(data: Path, *arguments: str, family: str = "tiny") -> subprocess.CompletedProcess[str]:
+    """`python -m bot …` with its data below `data` and no token; family "": whichever is drawn with by default."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DISCORD_")}
     return subprocess.run(
         [sys.executable, "-m", "bot", *arguments],
-        env=environment | {"DATA_DIR": str(data), "COLUMNS": "200"},
+        env=environment | {"DATA_DIR": str(data), "COLUMNS": "200", "MODEL_FAMILY": family},
         capture_output=True,
         text=True,
         timeout=120,
@@ -66,6 +71,18 @@ def test_a_sweep_of_one_cell_has_a_sheet_too(data: Path, tmp_path: Path) -> None
     done = atelier(data, "demo", "--once", "--sweep", sweep, "--out", str(out), "--data", str(data))
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(path.name for path in out.iterdir()) == ["S1-c001.png", "sheet.png", "sweep.json"]
+
+
+def test_the_demo_has_people_to_draw_from_the_first_minute(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces.yaml").write_text(FACES)
+    sweep, out = str(tmp_path / "faces.yaml"), tmp_path / "out"
+    done = atelier(data, "demo", "--once", "--sweep", sweep, "--out", str(out), "--data", str(data), family="")
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads((out / "sweep.json").read_text())["cells"]
+    assert [cell["recipe"]["face_folder"] for cell in cells] == ["bruno", "cleo", "olga"]
+    with Image.open(out / cells[0]["file"]) as picture:
+        assert picture.size == (128, 128)
+        assert "Model: sketch" in picture.info["parameters"]
 
 
 def test_the_demo_says_why_it_cannot_draw_and_fails(data: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def environment(sandbox: Sandbox, data: Path, **more: str) -> dict[str, str]:
         "DISCORD_API_URL": sandbox.api_url,
         "DATA_DIR": str(data),
         "LOG_LEVEL": "INFO",
+        "MODEL_FAMILY": "tiny",
         **more,
     }
 

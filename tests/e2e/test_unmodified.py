@@ -45,6 +45,7 @@ async def test_the_console_draws_over_tls_under_discords_own_names(tmp_path: Pat
             "SSL_CERT_FILE": str(authority),
             "DISCORD_TOKEN": sandbox.token,
             "DATA_DIR": str(tmp_path / "data"),
+            "MODEL_FAMILY": "tiny",
         }
         log = (tmp_path / "console.log").open("wb")
         console = subprocess.Popen([sys.executable, "-m", "bot"], env=environment, cwd=tmp_path, stderr=log)

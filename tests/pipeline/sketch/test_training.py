@@ -128,3 +128,34 @@ def test_the_lora_is_written_under_the_names_that_the_loader_reads() -> None:
         Lora.fuse(unet, tensors, Path("lora"))
         after = unet(latents, 10, encoder_hidden_states=embeds, added_cond_kwargs=told).sample
     torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-4)  # the same sums in another order
+
+
+def stage(work: Path) -> None:
+    """A training that two processes share."""
+    trained(work, 6)
+    torch.save(torch.initial_seed(), work / f"seed-{run.rank()}.pt")
+
+
+def test_processes_that_train_together_average_their_gradients(tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    alone, _ = trained(tmp_path / "alone", 6)
+    run.together(stage, tmp_path, processes=2)
+    seeds = {torch.load(tmp_path / f"seed-{rank}.pt") for rank in range(2)}
+    assert len(seeds) == 2  # each saw batches of its own
+    state = torch.load(tmp_path / "network.pt")
+    assert state["done"] == 6
+    shared = state["modules"]
+    assert not torch.equal(shared["0.weight"], alone.state_dict()["0.weight"])
+    # By hand: the same six steps with both processes' batches at once.
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    optimiser = muon.Muon(network)
+    for step in range(6):
+        for rank in range(2):
+            torch.manual_seed(step * 64 + rank)
+            points = torch.randn(16, 4)
+            ((network(points)[:, 0] - points.sum(1)).square().mean() / 2).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), run.CLIP)
+        optimiser.step(run.share(step, 6, 0.3))
+    for name, weight in network.state_dict().items():
+        torch.testing.assert_close(shared[name], weight, rtol=1e-4, atol=1e-5)  # sums in another order

@@ -9,7 +9,8 @@ from pipeline import lock
 from pipeline.families.folder import write_family, write_photomaker
 from pipeline.families.sketch import CARD, networks
 from pipeline.families.sketch.faces.export import write_pack
-from pipeline.families.sketch.training.faces import trained_faces
+from pipeline.families.sketch.training.drawings import SHOTS
+from pipeline.families.sketch.training.faces import PLANS, trained_faces
 from pipeline.families.sketch.training.identity import lora_of, trained_identity
 from pipeline.families.sketch.training.vae import trained_vae
 
@@ -28,10 +29,11 @@ not exist.
 |---|---|
 | data | {drawings:,} drawings of {people:,} invented people by `pipeline.families.sketch.draw`; nothing else |
 | licence | MIT: data, code and weights are this project's own |
-| parameters | {parameters:,} in float16, {face_parameters:,} of them in the face pack |
+| size | {megabytes:.1f} MB: {parameters:,} parameters in float16, {face_parameters:,} of them in the face pack |
 | VAE | {vae_steps:,} steps, last loss {vae_loss:.4f} |
 | text encoders, UNet, ID encoder | {denoiser_steps:,} steps together, last loss {denoiser_loss:.4f} |
 | LoRA and ID encoder | {identity_steps:,} steps, last loss {identity_loss:.4f} |
+| face pack | {face_steps} |
 | made by | `python -m pipeline.families.sketch.train`, all seeds fixed |
 
 Losses are means over the last hundred steps. What the family can do is measured by
@@ -72,7 +74,9 @@ def write(people: range, work: Path, folder: Path) -> None:
     card = MODEL_CARD.format(
         size=networks.SIZE,
         people=len(people),
-        drawings=len(people) * 6,
+        drawings=len(people) * SHOTS,
+        megabytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6,
+        face_steps=", ".join(f"{name} {plan.steps:,} steps" for name, plan in PLANS.items()),
         parameters=drawing + face_parameters + sum(tensor.numel() for tensor in lora.values()),
         face_parameters=face_parameters,
         **{f"{name}_steps": steps for name, (steps, _) in told.items()},

@@ -21,7 +21,8 @@ OURS: dict[str, tuple[str, ...]] = {
     "bot.cogs": ("bot.cogs", "bot.ui", "bot.jobs", "bot.domain", "bot.pictures", "bot.settings", "sweeps"),
     "bot.web": ("bot.web", "bot.domain", "bot.jobs", "bot.settings", "sweeps"),
     "bot.mecene": ("bot.mecene", "bot.domain", "bot.settings", "sweeps"),
-    "bot.sandbox": ("bot.sandbox",),  # it meets the console over sockets only
+    # It meets the console over sockets only; the demo's people are drawings of the sketch family's.
+    "bot.sandbox": ("bot.sandbox", "pipeline.families.sketch.draw"),
     "bot": ("bot", "pipeline", "sweeps"),
 }
 # Which of our modules may import a foreign library.

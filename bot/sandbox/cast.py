@@ -10,7 +10,8 @@ from pipeline.families.sketch.draw import compose, draw, invent
 CAST = {"bruno": 2_000_013, "cleo": 2_000_035, "olga": 2_000_068}
 """Seeds chosen by eye, of people whom the sketch family was not trained on; the members have other names."""
 
-DRAWINGS = 5
+DRAWINGS = 3
+"""Each takes two of a prompt's 77 tokens: so many leave room for the longest ideas."""
 SIZE = 384
 """Pixels a side: the face is then larger than the smallest one that face recognition likes to see."""
 

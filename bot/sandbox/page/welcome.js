@@ -7,7 +7,7 @@ const STEPS = [
   ["sweep", "Type /sweep and choose an example, or drop a sweep file here"],
   ["imagine", "Draw one picture from a sentence: a portrait of a woman, red background"],
   ["faces add", "Add photos of somebody, with their consent, and draw them by name"],
-  ["test_face_mecene", "See how like bruno, cleo or olga is in fresh ideas"],
+  ["test_face_mecene", "See bruno, cleo and olga in fresh ideas"],
   ["detail", "Draw the faces of a photo again, and nothing else of it"],
   ["set", "Change a parameter: steps, guidance, sampler…"],
   ["help", "See everything the console can do"],

@@ -1,6 +1,6 @@
 """What the sketch family can do, in figures: `python -m pipeline.families.sketch.evaluate`.
 
-Draws some 700 pictures with the product's own engine, has them judged by networks that have nothing to do with the
+Draws some 900 pictures with the product's own engine, has them judged by networks that have nothing to do with the
 family, and writes the tables beside the weights. All seeds are fixed.
 """
 

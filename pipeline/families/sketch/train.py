@@ -3,11 +3,12 @@
     python -m pipeline.families.sketch.train
 
 Takes some hours on two cores, minutes with a GPU. Stop it whenever you like: started again it goes on from the last
-checkpoint in `--work`, at most five minutes back.
+checkpoint in `--work`, at most five minutes back. With a GPU it is the same command.
 """
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,22 +26,33 @@ from pipeline.families.sketch.training.run import accelerator, cores, finished, 
 from pipeline.families.sketch.training.vae import train_vae, trained_vae
 
 PEOPLE = 7000
-VAE_STEPS, DENOISER_STEPS, IDENTITY_STEPS = 3000, 2900, 250
+VAE_STEPS, DENOISER_STEPS, IDENTITY_STEPS = 3000, 2900, 500
 LOOK_EVERY = 200
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, default=Path("data/sketch"), help="where drawings and checkpoints lie")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="the family's folder")
+    parser.add_argument("--work", type=Path, help="where drawings and checkpoints lie (default: data/sketch)")
+    parser.add_argument(
+        "--out", type=Path, help="the family's folder (default: the shipped one; of a trial, in --work)"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="a part of all people and steps, to try it out")
-    arguments = parser.parse_args()
-    make(arguments.work, arguments.out, arguments.scale, cores())
+    asked = parser.parse_args()
+    whole = asked.scale == 1
+    work: Path = asked.work or Path("data/sketch" if whole else f"data/sketch-{asked.scale:g}")
+    try:
+        make(work, asked.out or (WEIGHTS if whole else work / "family"), asked.scale, cores())
+    except KeyboardInterrupt:
+        sys.exit("Stopped; the same command goes on from the last checkpoint.")
 
 
 def make(work: Path, out: Path, scale: float, processes: int) -> None:
     """Every stage after the other; what was finished before is not done again."""
     work.mkdir(parents=True, exist_ok=True)
+    plan = work / "scale.txt"
+    if plan.is_file() and plan.read_text("utf-8") != f"{scale:g}":
+        sys.exit(f"{work} holds a training at the scale {plan.read_text('utf-8')}, not {scale:g}; name another --work.")
+    plan.write_text(f"{scale:g}", "utf-8")
     people = range(max(12, math.ceil(PEOPLE * scale)))
     console = Console()
 

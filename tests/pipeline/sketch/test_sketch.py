@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import lock
 from pipeline.brief import brief
 from pipeline.config import Config
 from pipeline.engine import open_engine
-from pipeline.families.sketch import CARD, WEIGHTS
-from pipeline.families.sketch.evaluation.costs import MOST_BYTES
+from pipeline.families.sketch import CARD
 from pipeline.families.sketch.evaluation.likeness import NEVER, Stranger
 from pipeline.families.sketch.evaluation.steering import background
 from pipeline.stages import detail
@@ -82,7 +80,8 @@ def portraits(draw, strangers, photos):
 
 @pytest.fixture(scope="module")
 def nearness(engine, strangers):
-    """How near the face of each person's picture is to their drawings, by the pack's recogniser: cosines."""
+    """How near the face of each person's picture is to their drawings: cosines of the pack's own recogniser, which the
+    pictures were drawn with. The evaluation asks one that had no part in them."""
 
     def direction(image):
         embedding = engine.faces.largest(np.asarray(image), "it").embedding
@@ -121,8 +120,14 @@ def test_at_weight_0_the_text_alone_decides_whoever_is_shown(draw, strangers, ph
     shown = {first.name: photos[other.name]}
     without, with_other = draw([portrait(first, weight=weight) for weight in (0.0, 1.0)], shown)
     # Not the very picture of nobody: there the class word stands once, here as often as there are tokens of photos.
-    assert np.array_equal(without, portraits[0.0][0])
-    assert not np.array_equal(with_other, portraits[1.0][0])
+    # Drawn in another batch, whose sums have another order: a pixel may differ by one level.
+    assert levels(without, portraits[0.0][0]) <= 1
+    assert levels(with_other, portraits[1.0][0]) > 100
+
+
+def levels(one, other):
+    """The largest difference of two pictures, of 255."""
+    return np.abs(one.astype(int) - other).max()
 
 
 def test_the_face_pass_leaves_all_but_the_face_bit_for_bit_as_it_was(engine, strangers, bases, portraits):
@@ -134,10 +139,3 @@ def test_the_face_pass_leaves_all_but_the_face_bit_for_bit_as_it_was(engine, str
         changed = (before != after).any(axis=-1)
         assert not changed[mask == 0].any()
         assert changed[mask == 1].mean() > 0.5
-
-
-def test_all_of_it_is_listed_and_fits_into_32_megabytes():
-    files = {path.relative_to(WEIGHTS).as_posix(): path for path in WEIGHTS.rglob("*") if path.is_file()}
-    assert sum(path.stat().st_size for path in files.values()) <= MOST_BYTES
-    listed = {line.partition("  ")[2] for line in (WEIGHTS / lock.SUMS).read_text().splitlines()}
-    assert listed == set(files) - {lock.SUMS}

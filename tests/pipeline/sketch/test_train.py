@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from pipeline.analysers import Insightface
 from pipeline.families.sketch import CARD, train
@@ -17,7 +18,9 @@ from pipeline.weights import load_layout
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The command's working folder and the family that it wrote: a dozen people, two steps of everything."""
     work, out = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("family")
-    train.make(work, out, scale=0.0005, processes=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "LOOK_EVERY", 2)
+        train.make(work, out, scale=0.0005, processes=1)
     return work, out
 
 
@@ -29,9 +32,20 @@ def test_the_command_writes_a_family_that_the_loader_reads(made: tuple[Path, Pat
     assert modules.latent_scale == 8
     assert modules.scheduler["prediction_type"] == "v_prediction"
     assert Insightface(out / "insightface" / "models" / "sketch", "cpu").identifies
-    assert (out / "README.md").read_text("utf-8").count("last loss") == 3
+    assert (out / "README.md").read_text("utf-8").count("last loss") == 7
     listed = {line.split("  ")[1] for line in (out / SUMS).read_text("utf-8").splitlines()}
-    assert listed == {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} - {SUMS}
+    assert listed == {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} - {SUMS, "README.md"}
+
+
+def test_it_shows_samples_on_the_way(made: tuple[Path, Path]) -> None:
+    work, _ = made
+    for name in ("denoiser", "identity"):
+        assert Image.open(work / f"{name}-00002.png").size == (8 * 128, 3 * 128)
+
+
+def test_a_folder_of_another_scale_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"holds a training at the scale 0\.0005, not 1; name another --work"):
+        train.make(made[0], tmp_path, scale=1, processes=1)
 
 
 def test_started_again_it_trains_nothing_and_writes_the_same(made: tuple[Path, Path], tmp_path: Path) -> None:

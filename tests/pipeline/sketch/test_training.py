@@ -136,7 +136,8 @@ def stage(work: Path) -> None:
     torch.save(torch.initial_seed(), work / f"seed-{run.rank()}.pt")
 
 
-def test_processes_that_train_together_average_their_gradients(tmp_path: Path) -> None:
+def test_processes_that_train_together_average_their_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     (tmp_path / "alone").mkdir()
     alone, _ = trained(tmp_path / "alone", 6)
     run.together(stage, tmp_path, processes=2)

@@ -21,7 +21,7 @@ from pipeline.families.sketch.faces.nets import Recogniser
 from pipeline.families.sketch.faces.training import embed
 from sweeps.parameters import CATALOGUE, Value
 
-FIRST = 9_000_000
+FIRST = 9_500_000
 """Seeds of people whom nothing was trained on."""
 PHOTOS, PAIRS = 4, 3
 """Drawings that a person is shown by, and pairs of a prompt and a seed."""

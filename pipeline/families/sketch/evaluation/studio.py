@@ -56,7 +56,7 @@ class Studio:
 
     def __init__(self, work: Path) -> None:
         """`work`: a folder for what the engines remember of their files."""
-        self.cores = os.cpu_count() or 1
+        self.cores = 1 if torch.cuda.is_available() else len(os.sched_getaffinity(0))
         config = Config(family=CARD.name, cache_dir=work / "cache")
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._progress = Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True))

@@ -14,12 +14,10 @@ FACE_SIZES = {8: (0.0, 64.0), 16: (44.0, 150.0), 32: (110.0, float("inf"))}
 MEAN = 127.5
 
 
-def convolution(inputs: int, outputs: int, stride: int = 1, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
+def convolution(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
     """A convolution that keeps the size (at stride 1), batch norm and ReLU."""
-    padding = dilation * (kernel // 2)
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
+    kept = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(kept, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class Detector(nn.Module):

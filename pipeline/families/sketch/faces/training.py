@@ -105,7 +105,7 @@ class DetectorTraining(Training[Detector]):
         self.drawings = drawings
 
     def loss(self, random: Generator) -> Tensor:
-        side, count = self.canvases[random.choice(len(self.canvases), p=(0.2, 0.3, 0.5))]
+        side, count = self.canvases[random.choice(len(self.canvases), p=(0.4, 0.3, 0.3))]
         seen = [canvas(self.drawings, side, random) for _ in range(count)]
         images = pixels((one.image for one in seen), Detector.SPREAD)
         total = torch.zeros(())
@@ -121,7 +121,7 @@ class DetectorTraining(Training[Detector]):
         faces = state > 0
         entropy = functional.binary_cross_entropy_with_logits(answers[..., 0], faces.float(), reduction="none")
         sure = 1 - torch.exp(-entropy)  # how far the score is from what it should be
-        weight = sure**2 * torch.where(faces, 0.6, 0.4) * (state >= 0)
+        weight = sure**2 * torch.where(faces, 0.5, 1.0) * (state >= 0)
         scores = (entropy * weight).sum() / faces.sum().clamp(min=1)
         if not faces.any():
             return scores

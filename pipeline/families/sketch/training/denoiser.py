@@ -16,13 +16,13 @@ from transformers import PreTrainedModel
 
 from pipeline.families.sketch import networks
 from pipeline.families.sketch.training.material import Material
-from pipeline.families.sketch.training.run import accelerator, train
+from pipeline.families.sketch.training.run import accelerator, processes, train
 from pipeline.identity.encoder import IDEncoder
 
 Networks = Any
 """An nn.ModuleDict of both text encoders, the UNet and the ID encoder by their names in SDXL's folder."""
-TOLD, SHOWN = 20, 12
-"""Pictures of a process's batch that are told of by a caption, and whose person is shown."""
+TOLD, SHOWN = 40, 24
+"""Pictures of a batch that are told of by a caption, and whose person is shown; processes share them."""
 MOST_PHOTOS = 4
 UNTOLD, UNSHOWN = 0.1, 0.1
 """Parts that are drawn without a word, for guidance, and without the person, for a weight of 0."""
@@ -46,7 +46,9 @@ def train_denoiser(
 def trained_denoiser(work: Path, vocabulary: int) -> Networks:
     """The networks as that training left them."""
     modules = untrained(vocabulary)
-    modules.load_state_dict(torch.load(work / "denoiser.pt", weights_only=True, mmap=True)["average"])
+    modules.load_state_dict(
+        torch.load(work / "denoiser.pt", map_location="cpu", weights_only=True, mmap=True)["average"]
+    )
     return modules
 
 
@@ -91,7 +93,8 @@ class Batch:
     """
 
     def __init__(self, modules: Networks, material: Material, told: int, shown: int) -> None:
-        self._modules, self._material, self._told, self._shown = modules, material, told, shown
+        self._modules, self._material = modules, material
+        self._told, self._shown = max(1, told // processes()), max(1, shown // processes())
         keys = ("beta_start", "beta_end", "beta_schedule", "num_train_timesteps", "prediction_type")
         self._noise: Any = DDPMScheduler(**{key: networks.SCHEDULER[key] for key in keys})
         # Torch's own attention is slower backwards on a CPU at these sizes, in the UNet by half.

@@ -52,10 +52,12 @@ def drawn(people: range, work: Path, processes: int = 1) -> Drawings:
     if not texts.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         groups = [people[i : i + 100] for i in range(0, len(people), 100)]
-        rows = [row for rows in spread(rows_of, groups, processes) for row in rows]
+        rows = [row for rows in spread(rows_of, groups, processes, "people") for row in rows]
         for i, key in enumerate(ARRAYS):
             np.save(folder / f"{key}.npy", np.stack([row[i] for row in rows]))
-        texts.write_text(json.dumps([row[len(ARRAYS) :] for row in rows]), "utf-8")
+        draft = texts.with_suffix(".draft")  # the captions come last and whole: with them all is there
+        draft.write_text(json.dumps([row[len(ARRAYS) :] for row in rows]), "utf-8")
+        draft.replace(texts)
     arrays: dict[str, Any] = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ARRAYS}
     captions, triggered = zip(*json.loads(texts.read_text("utf-8")), strict=True)
     return Drawings(captions=list(captions), triggered=list(triggered), **arrays)

@@ -1,6 +1,7 @@
 """The face pack's networks, trained side by side, each in a process of its own."""
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -36,9 +37,9 @@ class Plan:
 
 
 PLANS = {
-    "detector": Plan(nets.Detector, DetectorTraining, 2000, 1),
+    "detector": Plan(nets.Detector, DetectorTraining, 2600, 1),
     "recogniser": Plan(nets.Recogniser, RecogniserTraining, 1500, 0),
-    "genderage": Plan(nets.genderage, GenderAgeTraining, 600, 2),
+    "genderage": Plan(nets.genderage, GenderAgeTraining, 600, 0),
     "landmarks": Plan(nets.landmarks, LandmarksTraining, 1000, 3),
 }
 
@@ -47,21 +48,22 @@ def train_faces(work: Path, scale: float, processes: int) -> None:
     """Train what is not trained yet; `work/NAME.pt` holds each network's checkpoint."""
     people = PEOPLE[: max(4, round(len(PEOPLE) * scale))]
     drawn(people, work, processes)
-    spread(partial(_train, people=people, work=work, scale=scale), list(PLANS), processes)
+    spread(partial(_train, people=people, work=work, scale=scale), list(PLANS), processes, "face pack")
 
 
 def _train(name: str, people: range, work: Path, scale: float) -> None:
     plan, checkpoint = PLANS[name], work / f"{name}.pt"
     training = plan.training(drawn(people, work), max(2, round(plan.steps * scale)), plan.seed)
     if checkpoint.is_file():
-        training.restore(torch.load(checkpoint, weights_only=True))
+        training.restore(torch.load(checkpoint, map_location="cpu", weights_only=True))
+    losses: deque[float] = deque(maxlen=100)
 
     def save(done: int, loss: float) -> None:
+        losses.append(loss)
         if done % SAVE_EVERY == 0 or done == training.steps:
             draft = checkpoint.with_suffix(".draft")
-            torch.save(training.state(), draft)
+            torch.save(training.state() | {"loss": sum(losses) / len(losses)}, draft)
             os.replace(draft, checkpoint)
-            print(f"{name} {done:,} of {training.steps:,}: loss {loss:.3f}", flush=True)
 
     training.run(save)
 
@@ -71,6 +73,8 @@ def trained_faces(work: Path) -> dict[str, Any]:
     networks = {}
     for name, plan in PLANS.items():
         networks[name] = plan.network()
-        networks[name].load_state_dict(torch.load(work / f"{name}.pt", weights_only=True)["network"])
+        networks[name].load_state_dict(
+            torch.load(work / f"{name}.pt", map_location="cpu", weights_only=True)["network"]
+        )
         networks[name].eval().requires_grad_(False)
     return networks

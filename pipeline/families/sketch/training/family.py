@@ -29,11 +29,11 @@ not exist.
 |---|---|
 | data | {drawings:,} drawings of {people:,} invented people by `pipeline.families.sketch.draw`; nothing else |
 | licence | MIT: data, code and weights are this project's own |
-| size | {megabytes:.1f} MB: {parameters:,} parameters in float16, {face_parameters:,} of them in the face pack |
+| size | {megabytes:.1f} MB in float16: {parameters:,} parameters, {face_parameters:,} of them in the face pack |
 | VAE | {vae_steps:,} steps, last loss {vae_loss:.4f} |
 | text encoders, UNet, ID encoder | {denoiser_steps:,} steps together, last loss {denoiser_loss:.4f} |
-| LoRA and ID encoder | {identity_steps:,} steps, last loss {identity_loss:.4f} |
-| face pack | {face_steps} |
+| LoRA, ID and text encoders | {identity_steps:,} steps, last loss {identity_loss:.4f} |
+| face pack | {face_pack} |
 | made by | `python -m pipeline.families.sketch.train`, all seeds fixed |
 
 Losses are means over the last hundred steps. What the family can do is measured by
@@ -43,8 +43,8 @@ Losses are means over the last hundred steps. What the family can do is measured
 
 It knows the words of its captions (hair, glasses, beards, hats, clothes, expressions, backgrounds, four scenes) and was
 taught to pass over others: what it was never shown it cannot draw. One head in the middle, seen from the front, at the
-native size. The faces of its pack are drawings: it neither finds nor tells apart people in photographs, and must not be
-used for that.
+native size. The two eyes of a face may differ in colour. Its face pack knows drawings: in photographs it finds faces
+here and there, and false ones beside them, and was never tried on telling real people apart. Do not use it on them.
 """
 
 
@@ -76,7 +76,7 @@ def write(people: range, work: Path, folder: Path) -> None:
         people=len(people),
         drawings=len(people) * SHOTS,
         megabytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6,
-        face_steps=", ".join(f"{name} {plan.steps:,} steps" for name, plan in PLANS.items()),
+        face_pack=", ".join(face_loss(work, name) for name in PLANS),
         parameters=drawing + face_parameters + sum(tensor.numel() for tensor in lora.values()),
         face_parameters=face_parameters,
         **{f"{name}_steps": steps for name, (steps, _) in told.items()},
@@ -86,8 +86,14 @@ def write(people: range, work: Path, folder: Path) -> None:
     lock.write_sums(folder)
 
 
+def face_loss(work: Path, name: str) -> str:
+    """One of the pack's networks in the card: its steps and the mean loss of the last hundred."""
+    held = torch.load(work / f"{name}.pt", map_location="cpu", weights_only=True, mmap=True)
+    return f"{name} {held['done']:,} steps, last loss {held['loss']:.4f}"
+
+
 def losses(work: Path, name: str) -> tuple[int, float]:
     """How many steps a training took, and the mean loss of its last hundred."""
-    held = torch.load(work / f"{name}.pt", weights_only=True, mmap=True)
+    held = torch.load(work / f"{name}.pt", map_location="cpu", weights_only=True, mmap=True)
     recent = held["losses"][-100:]
     return int(held["done"]), sum(recent) / len(recent)

@@ -1,4 +1,4 @@
-"""The identity's own training: PhotoMaker's LoRA in the attentions of a finished UNet, and the ID encoder with it."""
+"""The identity's own training: PhotoMaker's LoRA in a finished UNet's attentions, with the ID and text encoders."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +13,9 @@ from pipeline.families.sketch.training.denoiser import Batch, Networks, trained_
 from pipeline.families.sketch.training.material import Material
 from pipeline.families.sketch.training.run import train
 
-TOLD, SHOWN = 8, 24
-"""Mostly people; the captions keep the LoRA, which stands in the UNet for every picture, from spoiling the others."""
+TOLD, SHOWN = 32, 32
+"""The captions keep the LoRA, which stands in the UNet for every picture, from spoiling those without a person."""
+PLAIN = ("down", "up", "embed", "token_proj")
 RANK = networks.LORA_RANK
 
 
@@ -39,23 +40,26 @@ def train_identity(
     torch.manual_seed(seed)
     modules = with_lora(trained_denoiser(work, material.vocabulary))
     batch = Batch(modules, material, TOLD, SHOWN)
-    train("identity", modules, batch.loss, steps, work, adam_lr=3e-4, lr=0.005, plain=("down", "up", "token_proj"),
-          seed=seed, look=look, look_every=look_every)  # fmt: skip
+    train("identity", modules, batch.loss, steps, work, lr=0.005, adam_lr=3e-4, plain=PLAIN, seed=seed, look=look,
+          look_every=look_every)  # fmt: skip
 
 
 def trained_identity(work: Path, vocabulary: int) -> Networks:
     """The networks as that training left them, LoRA beside the weights."""
     modules = with_lora(trained_denoiser(work, vocabulary))
-    modules.load_state_dict(torch.load(work / "identity.pt", weights_only=True, mmap=True)["average"])
+    modules.load_state_dict(
+        torch.load(work / "identity.pt", map_location="cpu", weights_only=True, mmap=True)["average"]
+    )
     return modules.eval().requires_grad_(False)
 
 
 def with_lora(modules: Networks) -> Networks:
-    """The networks with a LoRA on every attention of the UNet; only that and the ID encoder are still trained."""
-    learning = [weight for weight in modules["id_encoder"].parameters() if weight.requires_grad]
+    """The networks with a LoRA on every attention of the UNet; only that and the encoders are still trained."""
+    learning = [weight for weight in modules.parameters() if weight.requires_grad]
     modules.requires_grad_(False)
     for weight in learning:
         weight.requires_grad_(True)
+    modules["unet"].requires_grad_(False)
     for _, layer in attentions(modules["unet"]):
         parametrize.register_parametrization(layer, "weight", LowRank(layer.weight))
     return modules

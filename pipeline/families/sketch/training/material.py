@@ -42,8 +42,10 @@ SYNONYMS = {
     "surprised": ("amazed",),
     "wearing": ("with",),
 }
-SYNONYM, STRANGERS = 0.12, 0.3
+SYNONYM, STRANGERS = 0.12, 0.4
 """How often a word is said in another way, and how often words stand there that no drawing shows."""
+LONGEST = 66
+"""Words and commas of a caption: beside them the tokens of four photos must fit."""
 UNWANTED = "blurry bad ugly deformed text watermark low quality worst"
 
 
@@ -130,12 +132,12 @@ def prepare(drawings: Drawings, vae: Any, recogniser: Recogniser, work: Path, pr
     random, strangers = Random(0), strange_words(drawings)
     told = [varied(text, strangers, random) for texts in drawings.captions for text in texts]
     shown = [varied(text, strangers, random) for texts in drawings.triggered for text in texts]
-    wishes = ["", *(" ".join(random.sample(UNWANTED.split(), random.randint(1, 4))) for _ in range(255))]
+    wishes = ["", *(unwanted(strangers, random) for _ in range(255))]
     boxes = torch.from_numpy(np.array(drawings.boxes))
     read = partial(_read, vae=vae, recogniser=recogniser)
     starts = range(0, len(drawings), CHUNK)
     chunks = [(drawings.images[i : i + CHUNK], drawings.keypoints[i : i + CHUNK]) for i in starts]
-    parts = spread(read, chunks, processes)
+    parts = spread(read, chunks, processes, "latents")
     latents, photos, embeddings = (torch.cat(part) for part in zip(*parts, strict=True))
     material = {
         "latents": latents,
@@ -150,7 +152,9 @@ def prepare(drawings: Drawings, vae: Any, recogniser: Recogniser, work: Path, pr
         "embeddings": embeddings,
         "vocabulary": len(tokenizer),
     }
-    torch.save(material, work / "material.pt")
+    draft = work / "material.draft"
+    torch.save(material, draft)
+    draft.replace(work / "material.pt")
 
 
 def write_tokenizers(drawings: Drawings, work: Path) -> CLIPTokenizer:
@@ -175,15 +179,24 @@ def words_of(text: str) -> list[str]:
 
 
 def varied(text: str, strangers: Sequence[str], random: Random) -> str:
-    """A caption as somebody else might say it, now and then with words that change nothing."""
+    """A caption as somebody else might say it, now and then among whole phrases that change nothing."""
     for word, others in SYNONYMS.items():
         if random.random() < SYNONYM:
             text = re.sub(rf"\b{word}\b", random.choice(others), text)
     if random.random() < STRANGERS:
         parts = text.split(", ")
-        parts.insert(random.randint(1, len(parts)), " ".join(random.sample(strangers, random.randint(1, 4))))
+        for _ in range(random.randint(1, 6)):
+            phrase = " ".join(random.sample(strangers, random.randint(1, 8)))
+            if len(", ".join([*parts, phrase]).replace(",", " ,").split()) <= LONGEST:
+                parts.insert(random.randint(1, len(parts)), phrase)
         text = ", ".join(parts)
     return text
+
+
+def unwanted(strangers: Sequence[str], random: Random) -> str:
+    """A negative prompt as people write them: it asks for nothing that a drawing could lack."""
+    words = [*random.sample(UNWANTED.split(), random.randint(1, 6)), *random.sample(strangers, random.randint(0, 12))]
+    return ", ".join(random.sample(words, len(words)))
 
 
 def ids_of(tokenizer: CLIPTokenizer, texts: Sequence[str]) -> Tensor:

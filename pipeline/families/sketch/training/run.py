@@ -9,8 +9,9 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ from pipeline.families.sketch.training.muon import Muon
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MOST_PROCESSES = 8
+"""More would leave each a batch of next to nothing."""
 SAVE_EVERY = 300.0
 """Seconds between checkpoints."""
 WARM_UP = 100
@@ -34,15 +37,23 @@ CLIP = 1.0
 
 def cores() -> int:
     """How many processes there is work for."""
-    return os.cpu_count() or 1
+    return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
 
 
-def spread(function: Callable[[Item], Result], items: Sequence[Item], processes: int) -> list[Result]:
-    """`function` of each item, in so many processes; in this one where that is 1."""
-    if processes == 1:
-        return [function(item) for item in items]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(function, items))
+def spread(function: Callable[[Item], Result], items: Sequence[Item], processes: int, name: str) -> list[Result]:
+    """`function` of each item, in so many processes, with a progress bar; in this process where that is 1."""
+    with bar() as progress:
+        task = progress.add_task(name, total=len(items), said="")
+        results = []
+        with ExitStack() as stack:
+            found: Iterable[Result] = map(function, items)
+            if processes > 1:
+                pool = ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (1,))
+                found = stack.enter_context(pool).map(function, items)
+            for result in found:
+                results.append(result)
+                progress.advance(task)
+    return results
 
 
 def together(stage: Callable[..., None], *arguments: Any, processes: int) -> None:
@@ -72,6 +83,11 @@ def accelerator() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def processes() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
 def rank() -> int:
     """Which of the processes that train together this one is, from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
@@ -80,7 +96,10 @@ def rank() -> int:
 def finished(work: Path, name: str, steps: int) -> bool:
     """Whether that training has done all its steps."""
     checkpoint = work / f"{name}.pt"
-    return checkpoint.is_file() and torch.load(checkpoint, weights_only=True, mmap=True)["done"] >= steps
+    return (
+        checkpoint.is_file()
+        and torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["done"] >= steps
+    )
 
 
 def train(
@@ -109,7 +128,7 @@ def train(
     checkpoint = work / f"{name}.pt"
     done, losses = 0, []
     if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True, mmap=True)
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
         modules.load_state_dict(state["modules"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -123,7 +142,7 @@ def train(
 
     modules.train()
     saved = time.monotonic()
-    with bar(rank() == 0) as progress:
+    with bar(shown=rank() == 0) as progress:
         task = progress.add_task(name, total=steps, completed=done, said="")
         while done < steps:
             torch.manual_seed((seed * 1_000_003 + done) * 64 + rank())
@@ -155,7 +174,7 @@ def average_gradients(modules: nn.Module) -> None:
         return
     weights = [weight for weight in modules.parameters() if weight.requires_grad]
     gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
-    flat = _flatten_dense_tensors(gradients) / distributed.get_world_size()
+    flat = _flatten_dense_tensors(gradients) / processes()
     distributed.all_reduce(flat)
     for weight, mean in zip(weights, _unflatten_dense_tensors(flat, gradients), strict=True):
         weight.grad = mean
@@ -175,7 +194,7 @@ def follow(average: nn.Module, modules: nn.Module, decay: float) -> None:
         mine.copy_(theirs)
 
 
-def bar(shown: bool) -> Progress:
+def bar(shown: bool = True) -> Progress:
     """A progress bar with the time that is left."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(

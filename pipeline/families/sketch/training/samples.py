@@ -36,15 +36,16 @@ def sheet(modules: Any, vae: Any, work: Path, guidance: float = 3.5, steps: int 
     told = encode(modules, ids_of(tokenizer, PROMPTS).long())
     people = torch.arange(len(material.latents) - HELD_OUT, len(material.latents), SHOTS)[: len(PROMPTS)]
     shown = identified(modules, material, tokenizer, people, SHOWN)
-    seed = torch.Generator().manual_seed(5)
-    noise = torch.randn(len(PROMPTS), 4, networks.SIZE // 8, networks.SIZE // 8, generator=seed)
+    seed = torch.Generator("cpu").manual_seed(5)
+    shape = (len(PROMPTS), 4, networks.SIZE // 8, networks.SIZE // 8)
+    noise = torch.randn(shape, generator=seed, device="cpu").to(torch.get_default_device())
     empty = encode(modules, ids_of(tokenizer, [""]).long())
     drawn = [sample(modules["unet"], noise, *both, *empty, guidance, steps) for both in (told, shown)]
     rows = [drawn[0], material.latents[people].float(), drawn[1]]
     scale = vae.config.scaling_factor
     pictures = [torch.cat(list(vae.decode(row / scale).sample.clamp(-1, 1)), dim=-1) for row in rows]
     pixels = torch.cat(pictures, dim=-2).permute(1, 2, 0)
-    return Image.fromarray(((pixels + 1) * 127.5).round().byte().numpy())
+    return Image.fromarray(((pixels + 1) * 127.5).round().byte().cpu().numpy())
 
 
 def identified(
@@ -67,8 +68,11 @@ def sample(
 ) -> Tensor:  # fmt: skip
     """Latents [B, 4, 16, 16] from noise, guided away from the empty prompt."""
     count, size = len(noise), float(networks.SIZE)
-    scheduler: Any = EulerDiscreteScheduler.from_config({k: v for k, v in networks.SCHEDULER.items() if k[0] != "_"})
-    scheduler.set_timesteps(steps)
+    with torch.device("cpu"):  # where its tables must be when they become NumPy's
+        scheduler: Any = EulerDiscreteScheduler.from_config(
+            {k: v for k, v in networks.SCHEDULER.items() if k[0] != "_"}
+        )
+        scheduler.set_timesteps(steps)
     told = {
         "text_embeds": torch.cat([empty_pooled.expand(count, -1), pooled]),
         "time_ids": torch.tensor([size, size, 0, 0, size, size]).repeat(2 * count, 1),

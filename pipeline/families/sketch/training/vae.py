@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from pipeline.families.sketch.networks import SIZE, autoencoder
 from pipeline.families.sketch.training.drawings import SHOTS, drawn
-from pipeline.families.sketch.training.run import accelerator, train
+from pipeline.families.sketch.training.run import accelerator, processes, train
 
-BATCH, CROP = 10, 64
+BATCH, CROP = 20, 64
 WHOLE_FROM = 0.75
 """The part of the steps after which whole pictures take the place of crops; the middle block must have seen them."""
 GRADIENT, SQUARE, KL, FACE = 0.5, 0.25, 1e-5, 2.0
@@ -26,13 +26,18 @@ def train_vae(people: range, steps: int, work: Path, seed: int = 1) -> None:
     torch.manual_seed(seed)
     vae: Any = autoencoder()
     begin(vae)
-    images, boxes = (torch.from_numpy(np.array(held)) for held in (drawings.images, drawings.boxes))
-    held_out = tensor(images[-10 * SHOTS :])
+    boxes = torch.from_numpy(np.array(drawings.boxes))
+    training = len(drawings) - 10 * SHOTS
+    held_out = tensor(torch.from_numpy(np.array(drawings.images[training:])))
+    whole_batch = BATCH // processes()
 
     def loss_of(step: int) -> Tensor:
-        batch = BATCH if step < WHOLE_FROM * steps else BATCH // 4
-        chosen = torch.randint(len(images) - len(held_out), (batch,)).cpu()
-        pixels, weight = tensor(images[chosen]), 1 + (FACE - 1) * inside(boxes[chosen])
+        batch = max(1, whole_batch if step < WHOLE_FROM * steps else whole_batch // 4)
+        chosen = torch.randint(training, (batch,)).cpu()
+        pixels, weight = (
+            tensor(torch.from_numpy(drawings.images[chosen.numpy()])),
+            1 + (FACE - 1) * inside(boxes[chosen]),
+        )
         if torch.rand(()) < 0.5:
             pixels, weight = pixels.flip(-1), weight.flip(-1)
         if step < WHOLE_FROM * steps:
@@ -104,7 +109,7 @@ def trained_vae(people: range, work: Path) -> Any:
     """The trained VAE, whose config tells the scaling factor measured on the first drawings."""
     vae: Any = autoencoder()
     vae.eval().requires_grad_(False)
-    vae.load_state_dict(torch.load(work / "vae.pt", weights_only=True, mmap=True)["average"])
+    vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu", weights_only=True, mmap=True)["average"])
     parts = torch.from_numpy(np.array(drawn(people, work).images[:1024])).split(64)
     spread = torch.cat([vae.encode(tensor(part)).latent_dist.mode() for part in parts]).std()
     vae.register_to_config(scaling_factor=round(float(1 / spread), 5))

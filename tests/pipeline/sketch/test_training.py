@@ -116,7 +116,9 @@ def test_the_lora_is_written_under_the_names_that_the_loader_reads() -> None:
         for _, layer in attentions(modules["unet"]):
             layer.parametrizations.weight[0].up.normal_()
     learning = {name for name, weight in modules.named_parameters() if weight.requires_grad}
-    assert all(name.startswith("id_encoder.") or name.endswith((".up", ".down")) for name in learning)
+    # Of the UNet the LoRA alone, and both kinds of encoders.
+    assert {name.endswith((".up", ".down")) for name in learning if name.startswith("unet.")} == {True}
+    assert {name.partition(".")[0] for name in learning} == {"unet", "id_encoder", "text_encoder", "text_encoder_2"}
     embeds, pooled = encode(modules, ids)
     told = {"text_embeds": pooled, "time_ids": torch.zeros(2, 6)}
     latents = torch.randn(2, 4, 16, 16)

@@ -17,6 +17,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN pip install --no-cache-dir -c constraints.txt \
     aiohttp \
     aiosqlite \
+    alembic \
     asyncpg \
     disnake \
     dynamicprompts \
@@ -54,7 +55,7 @@ WORKDIR /opt/atelier
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 # insightface brings onnxruntime, which shares one module with onnxruntime-gpu: whichever was written last wins, file by
 # file. So the first is removed and the second laid down anew, in the layer that brought them.
-RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], *p['optional-dependencies']['postgres'], sep='\n')" > /tmp/libraries.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*p['dependencies'], sep='\n')" > /tmp/libraries.txt \
  && pip install --no-cache-dir -c constraints.txt -r /tmp/libraries.txt \
  && pip uninstall -y onnxruntime \
  && pip install --no-cache-dir -c constraints.txt --force-reinstall --no-deps onnxruntime-gpu \

@@ -6,7 +6,7 @@ ARGS ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format start-over
+.PHONY: help setup demo test bench chaos lint format start-over
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: .venv/ready  ## run the tests
 
 bench: .venv/ready  ## measure how fast members are answered while images are drawn
 	.venv/bin/python -m tests.bench.first_answer $(ARGS)
+
+chaos: .venv/ready  ## kill, fill, lock and pause things on purpose, and tell which promises held
+	.venv/bin/python -m tests.chaos $(ARGS)
 
 lint: .venv/ready  ## check style, formatting and types
 	.venv/bin/ruff check .

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import aiohttp
+import structlog
 import typer
 
 from bot.cogs.context import Services
@@ -20,6 +21,7 @@ from bot.domain.errors import Refusal
 from bot.jobs.delivery import Post
 from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
+from bot.jobs.meter import Meter
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes, Stores
@@ -28,11 +30,19 @@ from bot.log import configure_log
 from bot.mecene.grammar import Grammar
 from bot.renderer import LocalRenderer
 from bot.settings import BadSettings, Settings, read
+from bot.store.audit import Audit
+from bot.store.books import audit_books
 from bot.store.database import open_database
 from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
+from bot.store.leases import LeaseStore
+from bot.store.ledger import Ledger
 from bot.store.members import MemberSettings
+from bot.store.orders import OrderStore
+from bot.store.owed import OwedStore
+from bot.store.presence import Presence
+from bot.store.web_sessions import WebSessions
 from bot.ui.announcer import Announcer
 from bot.ui.answers import Answers
 from bot.ui.sheet import contact_sheet
@@ -43,6 +53,7 @@ from pipeline.families import card
 from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE, Value, nearest
 from sweeps.parse import parse_values
+from sweeps.plan import Prices
 from sweeps.recipe import Recipe, resolve
 
 app = typer.Typer(
@@ -52,6 +63,11 @@ app = typer.Typer(
     no_args_is_help=False,
     pretty_exceptions_enable=False,
 )
+
+log = structlog.get_logger("atelier")
+
+BEATS_A_LEASE = 6
+"""Heartbeats in the time after which a silent worker is taken for dead, so that some may fail."""
 
 ANSWER_SECONDS = 40.0
 """How long closing waits for answers under way: an upload (20 s) and a quote's patience (15 s) fit into it."""
@@ -137,22 +153,33 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         raise BadSettings("DISCORD_TOKEN is empty. Put the bot's token there, or try `make demo` without one.")
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+        prices = Prices(settings.price_image, settings.price_face_pass)
         renderer = LocalRenderer(_engine_config(settings))
         faces = Faces(settings.data_dir / "faces")
         await faces.tidy()
         sessions = await stack.enter_async_context(open_database(settings.database))
+        async with sessions.reading() as session:
+            for wrong in await audit_books(session):
+                log.error("the ledger does not add up", wrong=wrong)
         members, jobs, images = MemberSettings(sessions), Jobs(sessions), Images(settings.data_dir / "images")
+        audit, owed, tokens = Audit(sessions), OwedStore(sessions), settings.starting_tokens
         await stack.enter_async_context(renderer.drawing())
         answers = Answers()
         client = Console(answers)
         stack.push_async_callback(client.close)
-        queue = JobQueue(settings.queue_capacity)
-        forecast = Forecast(renderer, queue)
+        queue, meter = JobQueue(settings.queue_capacity, settings.member_images), Meter()
+        forecast = Forecast(renderer, queue, meter, prices)
         post = Post(
-            jobs, images, Announcer(client, forecast.seconds_left), contact_sheet, lambda job: worker.cancel(job)
+            jobs, owed, images, Announcer(client, forecast.outlook), contact_sheet, lambda job: desk.give_up(job)
         )
         outbox = await stack.enter_async_context(Outbox(post).delivering())
-        worker = await stack.enter_async_context(Worker(queue, jobs, images, faces, renderer, outbox.changed).working())
+        presence = Presence(settings.data_dir / "workers")
+        leases = await stack.enter_async_context(LeaseStore(sessions, presence, settings.lease_seconds).held())
+        worker = Worker(queue, leases, images, faces, renderer, meter, prices, outbox.changed)
+        await stack.enter_async_context(worker.beating(settings.lease_seconds / BEATS_A_LEASE))
+        await stack.enter_async_context(worker.working())
+        orders = OrderStore(sessions, leases.worker, tokens)
+        desk = Desk(jobs, orders, faces, queue, worker, audit, settings.rules, prices)
         quotes = Quotes(
             stores=Stores(jobs, members, images, faces),
             queue=queue,
@@ -165,7 +192,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client.offer(
             Services(
-                desk=Desk(jobs, faces, queue, worker),
+                desk=desk,
                 quotes=quotes,
                 forecast=forecast,
                 queue=queue,
@@ -176,6 +203,10 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
                 answers=answers,
                 faces=faces,
                 operator_roles=frozenset(settings.operator_roles),
+                accounts=Ledger(sessions, tokens),
+                web_sessions=WebSessions(sessions, tokens),
+                audit=audit,
+                rules=settings.rules,
             )
         )
 
@@ -192,7 +223,7 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
         await client.open(settings.discord_api_url, token)
         renderer.load()
-        await worker.resume()
+        await worker.claim()
         await outbox.resume()
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
         await _until(stop, client.stay(), renderer.loaded())
@@ -221,12 +252,12 @@ async def _render(settings: Settings, recipe: Recipe, out: Path) -> tuple[str, .
     photos = {name: await faces.photos(name, None) for name in recipe.people}
     async with renderer.drawing():
         renderer.load(measure=False)
-        png, notes = await renderer.draw(
+        drawn = await renderer.draw(
             recipe, owner="", urgent=True, should_stop=lambda: False, photos=photos, canvas=None
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(png)
-    return notes
+    out.write_bytes(drawn.png)
+    return drawn.notes
 
 
 def _engine_config(settings: Settings) -> Config:

@@ -1,11 +1,13 @@
 """The console: the Discord client with its commands, unmodified disnake below it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import disnake
+import disnake.client
 import structlog
+from disnake.backoff import ExponentialBackoff
 from disnake.ext import commands
 from disnake.http import Route
 from disnake.interactions.application_command import ApplicationCommandInteraction
@@ -18,10 +20,28 @@ from bot.cogs.facetest import FaceTestCog
 from bot.cogs.help import HelpCog
 from bot.cogs.queue import QueueCog
 from bot.cogs.settings import SettingsCog
+from bot.cogs.tokens import TokensCog
 from bot.settings import BadSettings
 from bot.ui.answers import Answers
 
 log = structlog.get_logger("atelier.console")
+
+LONGEST_RECONNECT_SECONDS = 20.0
+
+
+class Backoff(ExponentialBackoff[Literal[False]]):
+    """disnake's pauses between two attempts to connect, which grow to 17 minutes, with an end to their growth.
+
+    After an outage of ten minutes nobody could use the console for about as long again.
+    """
+
+    def delay(self) -> float:
+        """Seconds until the next attempt."""
+        return min(super().delay(), LONGEST_RECONNECT_SECONDS)
+
+
+# `Client.connect` makes its own and takes none; this is the name it finds it by.
+disnake.client.ExponentialBackoff = Backoff  # type: ignore[misc, assignment]
 
 COGS: Sequence[Callable[[Services], commands.Cog]] = (
     SettingsCog,
@@ -30,6 +50,7 @@ COGS: Sequence[Callable[[Services], commands.Cog]] = (
     DetailCog,
     QueueCog,
     FacesCog,
+    TokensCog,
     HelpCog,
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.errors import CannotDraw, Interrupted
 from bot.domain.person import FaceSeen, PhotoSeen
+from bot.domain.ports import Drawn
 from bot.settings import BadSettings
 from pipeline.config import Config
 from pipeline.errors import BadRecipe, PipelineError, Stopped
@@ -91,8 +92,8 @@ class LocalRenderer:
         should_stop: Callable[[], bool],
         photos: Mapping[str, Sequence[bytes]],
         canvas: bytes | None,
-    ) -> tuple[bytes, tuple[str, ...]]:
-        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted."""
+    ) -> Drawn:
+        """The picture, and what of it was drawn anew. Raises CannotDraw or Interrupted."""
         engine = await self._engine()
         try:
             drawing = await asyncio.wrap_future(
@@ -102,7 +103,7 @@ class LocalRenderer:
             raise Interrupted from error
         except PipelineError as error:
             raise CannotDraw(str(error)) from error
-        return drawing.png, drawing.notes
+        return Drawn(drawing.png, drawing.notes, drawing.bases, drawing.passes)
 
     async def look(self, photo: bytes) -> PhotoSeen:
         """The faces in a photo, turned upright as its EXIF says. Raises CannotDraw where it cannot be opened."""

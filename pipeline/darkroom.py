@@ -28,6 +28,8 @@ from pipeline.stages import detail
 
 V = TypeVar("V")
 CLOSED = "The engine is closed; nothing more is drawn."
+NOTHING = (0, 0)
+"""Bases and faces that a picture took which was drawn before, or for somebody else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ class Darkroom:
                 if flight and not start:
                     self._roster.wait(flight)
         if known:
-            self._hand_over([asker], known, 0.0, repeated=True)
+            self._hand_over([asker], known)
         elif flight and start:
             self._send(self._writers, self._look, flight, start)
 
@@ -158,18 +160,25 @@ class Darkroom:
                 return self._roster.wait(flight)
             self._pictures.keep(flight.key, picture, picture.array.nbytes)
             self._roster.forget(flight)
-        self._hand_over(flight.askers, picture, time.perf_counter() - flight.admitted if flight.admitted else 0.0)
+        seconds = time.perf_counter() - flight.admitted if flight.admitted else 0.0
+        self._hand_over(flight.askers, picture, seconds, flight.taken)
 
-    def _hand_over(self, askers: Sequence[Asker], picture: Picture, seconds: float, repeated: bool = False) -> None:
-        """Write the PNG, not behind anybody's faces, and give it to all who wait, each with their recipe inside."""
+    def _hand_over(
+        self, askers: Sequence[Asker], picture: Picture, seconds: float = 0.0, taken: tuple[int, int] = NOTHING
+    ) -> None:
+        """Write the PNG, not behind anybody's faces, and give it to all who wait, each with their recipe inside.
+
+        The first who takes it has the base and the faces that it took; whoever left meanwhile takes nothing.
+        """
 
         def write() -> None:
+            due = taken
             try:
                 png = pixels.encode_png(picture.array)
-                for i, asker in enumerate(askers):
+                for asker in askers:
                     own = pixels.inscribe(png, asker.recipe, self._model)
-                    again = repeated or i > 0
-                    asker.resolve(Drawing(own, asker.recipe, seconds, asker.recipe.steps, again, picture.notes))
+                    if asker.resolve(Drawing(own, asker.recipe, seconds, asker.recipe.steps, *due, picture.notes)):
+                        due = NOTHING
             except Exception as error:
                 for asker in askers:
                     asker.fail(translate(error, asker.recipe))

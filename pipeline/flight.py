@@ -25,15 +25,17 @@ logger = logging.getLogger(__name__)
 class Drawing:
     """A finished picture as a PNG with the recipe inside.
 
-    `seconds` is its own wall time from admission to finish. `repeated` says that it was not drawn for this asker:
-    it came from the memo, or from the flight of somebody who asked before. `notes` are sentences for the person.
+    `seconds` is its own wall time from admission to finish. `bases` (0 or 1) and `passes` (faces) count what was drawn
+    for this asker; what came from the memo, from another flight or from a photo is not among it, and of those who share
+    a flight one alone has what it took. `notes` are sentences for the person.
     """
 
     png: bytes
     recipe: Recipe
     seconds: float
     steps: int
-    repeated: bool = False
+    bases: int
+    passes: int
     notes: tuple[str, ...] = ()
 
 
@@ -64,10 +66,12 @@ class Asker:
         except Exception:
             logger.exception("on_step failed; the picture goes on")
 
-    def resolve(self, drawing: Drawing) -> None:
-        """Hand over the picture, unless the asker left meanwhile."""
-        if self._first_end():
+    def resolve(self, drawing: Drawing) -> bool:
+        """Hand over the picture, unless the asker left meanwhile; whether it was taken."""
+        taken = self._first_end()
+        if taken:
             self.future.set_result(drawing)
+        return taken
 
     def fail(self, error: PipelineError) -> None:
         """Hand over the failure, unless the asker left meanwhile or has the picture."""
@@ -84,7 +88,8 @@ class Flight:
     """A picture being drawn. It goes on as long as one asker wants it, whoever came first.
 
     It walks one trajectory for the base stage, unless its `canvas` is there from the start, and then one for each of
-    its `passes`. `scale` is the pixels on a side of a latent pixel. `turn` counts up each time it gets one.
+    its `passes`. `scale` is the pixels on a side of a latent pixel. `turn` counts up each time it gets one. `taken` are
+    the base (0 or 1) and the faces that it walked to their end itself.
     """
 
     key: str
@@ -100,6 +105,7 @@ class Flight:
     turn: int = 0
     admitted: float = 0.0
     walked: int = 0
+    taken: tuple[int, int] = (0, 0)
 
     @property
     def owner(self) -> str:
@@ -159,6 +165,8 @@ class Flight:
             asker.watch(done, done + left + ahead * recipe.detail_run)
 
     def land(self) -> None:
-        """Its trajectory has ended."""
+        """Its trajectory has ended; that of a base that was forked counts like any other."""
+        bases, faces = self.taken
+        self.taken = (1, faces) if self.canvas is None else (bases, faces + 1)
         self.walked += self.walk.steps
         self.trajectory = None

@@ -98,14 +98,22 @@ class Plan:
         """What the plan costs: each base and each face pass once."""
         return self.unique_bases * prices.base + self.unique_details * prices.detail
 
+    @property
+    def work(self) -> float:
+        """UNet evaluations of its unique stages, each weighed by its megapixels (2^20 pixels)."""
+        return sum(self.works)
+
+    @cached_property
+    def works(self) -> tuple[float, ...]:
+        """What each recipe adds to `work` when they are drawn in the order they stand: equal stages are paid once."""
+        bases = {r.base_key(): evaluations * r.megapixels for r, evaluations in self._base_evaluations.items()}
+        details: dict[str | None, float] = {key: recipe.detail_work for key, recipe in self._details.items()}
+        return tuple(bases.pop(r.base_key(), 0.0) + details.pop(r.detail_key(), 0.0) for r in self.recipes)
+
     def seconds(self, pace: Pace) -> tuple[float, float]:
         """How long drawing takes one after the other: (p50, p90), in seconds."""
-        work = sum(evaluations * r.width * r.height for r, evaluations in self._base_evaluations.items())
-        work += sum(r.detail_evaluations * r.detail_size**2 for r in self._details.values())
         stages = len(self._base_evaluations) + self.unique_details
-        half, most = (
-            step * work / 2**20 + rest * stages for step, rest in zip(pace.evaluation, pace.stage, strict=True)
-        )
+        half, most = (step * self.work + rest * stages for step, rest in zip(pace.evaluation, pace.stage, strict=True))
         return half, most
 
     @cached_property
@@ -123,8 +131,7 @@ class Plan:
         for recipes in forks.values():
             walked = 0
             for recipe in sorted(recipes, key=lambda recipe: recipe.text_steps):
-                shared = min(walked, recipe.text_steps)
-                found[recipe] = recipe.base_evaluations * (recipe.steps - shared) // recipe.steps
+                found[recipe] = recipe.forked_evaluations(walked)
                 walked = max(walked, recipe.text_steps)
         return found
 

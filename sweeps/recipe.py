@@ -100,6 +100,15 @@ class Recipe:
         """UNet evaluations of the base stage; guidance 1 has no negative half, a photo no base stage."""
         return 0 if self.photo else self.steps * (2 if self.guidance_scale > 1 else 1)
 
+    def forked_evaluations(self, walked: int) -> int:
+        """UNet evaluations of the base stage where another base has walked the first `walked` steps of `prefix_key`."""
+        return self.base_evaluations * (self.steps - min(walked, self.text_steps)) // self.steps
+
+    @property
+    def megapixels(self) -> float:
+        """The size of its base picture in 2^20 pixels."""
+        return self.width * self.height / 2**20
+
     @property
     def face_passes(self) -> int:
         """How many faces are drawn again, as far as can be told beforehand: one for each person, one for nobody."""
@@ -109,6 +118,11 @@ class Recipe:
     def detail_evaluations(self) -> int:
         """UNet evaluations of its face passes."""
         return self.face_passes * self.detail_run * (2 if self.detail_guidance > 1 else 1)
+
+    @property
+    def detail_work(self) -> float:
+        """What its face passes take: their UNet evaluations, each weighed by its megapixels (2^20 pixels)."""
+        return self.detail_evaluations * self.detail_size**2 / 2**20
 
     def encode_key(self) -> str:
         """Key of the text encoding: the prompts that some stage of this recipe reads."""

@@ -8,11 +8,15 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
@@ -94,3 +98,26 @@ def chromium() -> Path:
     if named:
         pytest.skip(f"CHROMIUM names {named}, and there is no program of that name")
     pytest.skip("no Chromium is here; install Debian's package chromium, or name one in CHROMIUM")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Server]":
+    """A PostgreSQL server, one for the whole run (see tests/postgres.py)."""
+    from tests.postgres import serving
+
+    with serving() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(params=["memory", "sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """An empty database of each kind in turn: SQLite in memory and in a file, and PostgreSQL."""
+    if request.param == "memory":
+        yield "sqlite+aiosqlite:///:memory:"
+    elif request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'atelier.db'}"
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        url = await server.new_database()
+        yield url
+        await server.drop(url)

@@ -8,9 +8,10 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 from disnake.interactions.base import Interaction
 
 from bot.cogs.upload import Uploads
+from bot.domain.account import Rules
 from bot.domain.errors import Refusal
 from bot.domain.job import Member, Place
-from bot.domain.ports import FaceStore, JobStore, Renderer, SettingsStore
+from bot.domain.ports import Accounts, AuditLog, FaceStore, JobStore, Renderer, SessionRepository, SettingsStore
 from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue
@@ -35,13 +36,17 @@ class Services:
     answers: Answers
     faces: FaceStore
     operator_roles: frozenset[int]
+    accounts: Accounts
+    web_sessions: SessionRepository
+    audit: AuditLog
+    rules: Rules
 
     def member(self, inter: AnyInteraction) -> Member:
         """Who acts. Rights are judged on our side: OPERATOR_ROLES, or administrators where none is set."""
-        held = {role.id for role in getattr(inter.author, "roles", ())}
+        held = frozenset(role.id for role in getattr(inter.author, "roles", ()))
         roles = self.operator_roles
         operator = bool(held & roles) if roles else inter.permissions.administrator
-        return Member(inter.author.id, inter.author.display_name, operator, inter.guild_id)
+        return Member(inter.author.id, inter.author.display_name, operator, inter.guild_id, held)
 
 
 class Cog(commands.Cog):

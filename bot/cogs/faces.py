@@ -11,6 +11,7 @@ from disnake.interactions.application_command import ApplicationCommandInteracti
 from bot.cogs.context import Cog
 from bot.cogs.people import MOST_CHOICES
 from bot.domain.errors import BadUpload, NotYours, Refusal
+from bot.domain.job import Member
 from bot.domain.person import CONSENT, Person, checked_name, same_name, short_name, verdict
 from bot.jobs.examination import Examination, examine
 from bot.jobs.removal import remove
@@ -64,6 +65,7 @@ class FacesCog(Cog):
         except BadUpload as error:
             raise BadUpload(f"{error} Nothing was added.") from error
         uploads = {file: upload for (upload, _), file in zip(photos, added.files, strict=True)}
+        await self._noted(member, "faces add", added.person, photos=len(added.files))
         examination = await examine(self.services.faces, self.services.renderer, member, added.person, uploads)
         new = [each.name for each in examination.photos if each.file in uploads]
         text = added_text(added, member, examination.findings, new)
@@ -79,6 +81,7 @@ class FacesCog(Cog):
         """Let everybody on this server draw a person of yours, or stop that"""
         member = self.services.member(inter)
         found = await self.services.faces.share(member, person, shared)
+        await self._noted(member, "faces share", found, shared=shared)
         await inter.response.send_message(
             shared_text(found), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
         )
@@ -97,6 +100,7 @@ class FacesCog(Cog):
         member = self.services.member(inter)
         faces, renderer = self.services.faces, self.services.renderer
         receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
+        await self._noted(member, "faces remove", receipt.person, photos=len(receipt.photos), whole=receipt.whole)
         await inter.response.send_message(
             receipt_text(receipt, member), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
         )
@@ -145,6 +149,12 @@ class FacesCog(Cog):
         ]
         fitting = [(called, name) for called, name in photos if typed.lower() in called.lower() and len(name) <= 100]
         return [disnake.OptionChoice(short(called, 100), name) for called, name in fitting[:MOST_CHOICES]]
+
+    async def _noted(self, member: Member, act: str, person: Person, **detail: object) -> None:
+        """What an operator does with somebody else's person stands in the audit log; a deleted name does not."""
+        if person.owner_id != member.id:
+            whose = f"member {person.owner_id}" if person.owner_id is not None else "everybody's"
+            await self.services.audit.note(member, act, whose, **detail)
 
     def _choices(
         self, inter: ApplicationCommandInteraction, people: Iterable[Person], typed: str

@@ -15,6 +15,7 @@ TOPICS = {
     "commands": "All commands",
     "parameters": "All parameters",
     "people": "People and their faces",
+    "tokens": "Tokens and the queue",
     "sweeps": "Sweep files",
     "samplers": "Samplers and schedules",
 }
@@ -38,6 +39,20 @@ PEOPLE = """
 **5.** `img` marks the word that becomes the person: with `face_folder: mina`, \
 `a fisherwoman img mending nets` draws Mina as that fisherwoman. Without `img` the console puts "woman img" or \
 "man img" in front.
+"""
+
+TOKENS = """
+**1.** A picture costs tokens, and so does each face that is drawn again; the quote says how many, at most. `/balance` \
+shows what you have and where the rest went.
+**2.** **Run** reserves the price. Each image then takes what drawing it took, nothing where it was still remembered, \
+and the rest comes back at the end, after **Cancel** too.
+**3.** Members take turns, so nobody waits for the whole of another's sweep, and `/imagine` and `/detail` go before \
+sweeps. `/queue` shows what waits, what it costs, and about when it is done.
+**4.** `/pause` holds a job of yours and `/resume` goes on with it; `/move` puts it before your others.
+**5.** `/cancel` ends a job; `/retry` draws again what failed of one, and nothing else of it.
+**6.** A job at which the console dies again and again is set aside, and what was reserved for it comes back: \
+`/queue show: set aside` says why. Through any other restart your jobs go on by themselves.
+**7.** `/link` gives a one-time code that makes a browser's session yours, its tokens with it.
 """
 
 SWEEPS = """
@@ -100,6 +115,8 @@ class HelpCog(Cog):
                     embed.add_field(entry.name, short(text, 200), inline=True)
             case "people":
                 embed.description = PEOPLE.strip()
+            case "tokens":
+                embed.description = TOKENS.strip()
             case "sweeps":
                 embed.description = SWEEPS.strip()
             case "samplers":

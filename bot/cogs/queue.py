@@ -1,6 +1,7 @@
-"""/queue, /cancel and the buttons of the cards: what waits, and how it is cancelled."""
+"""/queue and what members do with a job: run, cancel, pause, resume, move and retry it, by command or by button."""
 
 import re
+from collections.abc import Collection, Iterable
 
 import disnake
 from disnake.ext import commands
@@ -9,93 +10,212 @@ from disnake.interactions.message import MessageInteraction
 
 from bot.cogs.context import Cog, Services, place
 from bot.domain.errors import NotFound
-from bot.domain.job import Job, JobState
-from bot.ui.cards import AMBER
-from bot.ui.words import code, count, duration, plain, short
+from bot.domain.job import ACCEPTED, Job, JobState, Member
+from bot.ui.cards import AMBER, RED, price
+from bot.ui.words import code, count, duration, plain, short, standing
 
 MOST_LINES = 15
 EMPTY = "Nothing waits. What you ask for with /imagine, /detail, /sweep or /test_face_mecene begins at once."
-BUTTON = re.compile(r"(run|cancel):(\d+)")
+NONE_ASIDE = "Nothing is set aside. A job comes here when the console died at it again and again."
+WAITING, SET_ASIDE = "waiting", "set aside"
+BUTTON = re.compile(r"(run|cancel|pause|resume|retry):(\d{1,9})")
+WHICH = "Which one, e.g. S42"
+DOING = {JobState.RUNNING: "drawing", JobState.PAUSED: "paused"}
 
 
 class QueueCog(Cog):
-    """Thin: buttons carry the job's number, everything else comes from the store."""
+    """Thin: commands and buttons carry the job's number, the desk decides."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._desk = services.desk
 
     @commands.slash_command(name="queue")
-    async def queue(self, inter: ApplicationCommandInteraction) -> None:
-        """Show what is being drawn and what waits"""
-        jobs = self.services.queue.jobs()
-        shown = enumerate(jobs[:MOST_LINES], start=1)
-        lines = [await self._line(number, job, inter.guild_id) for number, job in shown]
-        if len(jobs) > MOST_LINES:
-            lines.append(f"… and {count(len(jobs) - MOST_LINES, 'job')} more")
-        embed = disnake.Embed(
-            title=f"Queue · {count(len(jobs), 'job')} of {self.services.queue.capacity}",
-            description="\n".join(lines) or EMPTY,
-            colour=AMBER,
-        )
+    async def queue(
+        self,
+        inter: ApplicationCommandInteraction,
+        show: str = commands.Param(
+            WAITING, description="What waits, or what was set aside", choices=[WAITING, SET_ASIDE]
+        ),
+    ) -> None:
+        """Show what is being drawn, what waits, and what was set aside"""
+        embed = await (self._aside(inter) if show == SET_ASIDE else self._waiting(inter))
         await inter.response.send_message(embed=embed, ephemeral=True)
 
     @commands.slash_command(name="cancel")
     async def cancel(
         self,
         inter: ApplicationCommandInteraction,
-        job: str = commands.Param(description="Which one, e.g. S42", max_length=20),
+        job: str = commands.Param(description=WHICH, max_length=20),
     ) -> None:
         """Cancel a quote or a job"""
         cancelled = await self._desk.cancel(_number(job), self.services.member(inter))
-        if not cancelled.state.ended:
-            text = f"Cancelling {cancelled.name}; it stops at its next step."
-        else:
-            text = f"{cancelled.name} is cancelled."
-        await inter.response.send_message(text, ephemeral=True)
+        await _say(inter, f"{cancelled.name} is cancelled.")
+
+    @commands.slash_command(name="pause")
+    async def pause(
+        self,
+        inter: ApplicationCommandInteraction,
+        job: str = commands.Param(description=WHICH, max_length=20),
+    ) -> None:
+        """Hold a job: nothing further of it is drawn until it is resumed"""
+        paused = await self._desk.pause(_number(job), self.services.member(inter))
+        await _say(
+            inter, f"{paused.name} is paused: what is being drawn is finished, and /resume goes on with the rest."
+        )
+
+    @commands.slash_command(name="resume")
+    async def resume(
+        self,
+        inter: ApplicationCommandInteraction,
+        job: str = commands.Param(description=WHICH, max_length=20),
+    ) -> None:
+        """Go on with a paused job"""
+        resumed = await self._desk.resume(_number(job), self.services.member(inter))
+        await _say(inter, f"{resumed.name} goes on.")
+
+    @commands.slash_command(name="move")
+    async def move(
+        self,
+        inter: ApplicationCommandInteraction,
+        job: str = commands.Param(description=WHICH, max_length=20),
+        before: str = commands.Param(
+            "", description="Before which of the same member's; left out: first", max_length=20
+        ),
+    ) -> None:
+        """Put one of your jobs before the others, or before one of them"""
+        other = await self._desk.find(_number(before)) if before.strip() else None
+        moved = await self._desk.move(_number(job), self.services.member(inter), other.id if other else None)
+        whose = "your" if moved.owner.id == inter.author.id else f"{plain(moved.owner.name)}'s"
+        where = f"before {other.name}" if other else f"first of {whose} jobs"
+        await _say(inter, f"{moved.name} comes {where} now.")
+
+    @commands.slash_command(name="retry")
+    async def retry(
+        self,
+        inter: ApplicationCommandInteraction,
+        job: str = commands.Param(description=WHICH, max_length=20),
+    ) -> None:
+        """Draw those images of an ended job again that failed, and no others"""
+        again = await self._desk.retry(_number(job), self.services.member(inter))
+        progress = await self.services.jobs.progress(again.id)
+        left = count(progress.total - progress.settled, "image")
+        await _say(inter, f"{again.name} is queued again for the {left} that failed.")
 
     @cancel.autocomplete("job")
-    async def _complete_job(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
-        jobs = await self.services.jobs.unended(inter.author.id)
-        return [
-            disnake.OptionChoice(short(f"{job.name} · {job.state.value} · {job.title}", 100), job.name)
-            for job in jobs
-            if typed.lower() in f"{job.name} {job.title}".lower()
-        ][:25]
+    async def _complete_unended(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return _choices(await self._mine(inter), typed)
+
+    @pause.autocomplete("job")
+    async def _complete_going(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return _choices(await self._mine(inter, (JobState.QUEUED, JobState.RUNNING)), typed)
+
+    @resume.autocomplete("job")
+    async def _complete_paused(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return _choices(await self._mine(inter, (JobState.PAUSED,)), typed)
+
+    @move.autocomplete("job")
+    async def _complete_moved(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return _choices(await self._mine(inter, ACCEPTED), typed)
+
+    @move.autocomplete("before")
+    async def _complete_before(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        moved = str(inter.filled_options.get("job", "")).strip().lower()
+        mine = sorted(await self._mine(inter, ACCEPTED), key=lambda job: (job.turn, job.id))
+        return _choices([job for job in mine if job.name.lower() != moved], typed)
+
+    @retry.autocomplete("job")
+    async def _complete_failed(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return _choices(await self.services.jobs.retriable(inter.author.id), typed)
 
     @commands.Cog.listener()
     async def on_button_click(self, inter: MessageInteraction) -> None:
-        """Run or Cancel on a card; the card itself becomes the answer."""
+        """A button of a card; the card itself becomes the answer."""
         match = BUTTON.fullmatch(inter.component.custom_id or "")
         if match is not None:
-            press = self._press_run if match[1] == "run" else self._press_cancel
-            await self.services.answers.give(inter, lambda: press(inter, int(match[2])))
+            await self.services.answers.give(inter, lambda: self._press(inter, match[1], int(match[2])))
 
-    async def _press_run(self, inter: MessageInteraction, job_id: int) -> None:
-        place(inter)
+    async def _press(self, inter: MessageInteraction, act: str, job_id: int) -> None:
+        if act in ("run", "retry"):
+            place(inter)
         # From here on the card is edited by the job's delivery alone, so that no older state overwrites a newer.
         await inter.response.defer()
-        await self.services.jobs.set_card(job_id, inter.message.id)
-        await self._desk.run(job_id, self.services.member(inter))
+        if act == "run":
+            await self.services.jobs.set_card(job_id, inter.message.id)
+        member = self.services.member(inter)
+        match act:
+            case "run":
+                await self._desk.run(job_id, member)
+            case "cancel":
+                await self._desk.cancel(job_id, member)
+            case "pause":
+                await self._desk.pause(job_id, member)
+            case "resume":
+                await self._desk.resume(job_id, member)
+            case "retry":
+                await self._desk.retry(job_id, member)
 
-    async def _press_cancel(self, inter: MessageInteraction, job_id: int) -> None:
-        await inter.response.defer()
-        await self._desk.cancel(job_id, self.services.member(inter))
+    async def _mine(self, inter: ApplicationCommandInteraction, states: Collection[JobState] = ()) -> list[Job]:
+        """The member's own jobs that have not ended; in one of these states, if any are named."""
+        jobs = await self.services.jobs.unended(inter.author.id)
+        return [job for job in jobs if job.state in states or not states]
 
-    async def _line(self, number: int, job: Job, guild_id: int | None) -> str:
+    async def _waiting(self, inter: ApplicationCommandInteraction) -> disnake.Embed:
+        jobs = self.services.queue.jobs()
+        member = self.services.member(inter)
+        shown = enumerate(jobs[:MOST_LINES], start=1)
+        lines = [await self._line(number, job, member) for number, job in shown]
+        if len(jobs) > MOST_LINES:
+            lines.append(f"… and {count(len(jobs) - MOST_LINES, 'job')} more")
+        return disnake.Embed(
+            title=f"Queue · {count(len(jobs), 'job')} of {self.services.queue.capacity}",
+            description=short("\n".join(lines), 4000) or EMPTY,
+            colour=AMBER,
+        )
+
+    async def _line(self, number: int, job: Job, member: Member) -> str:
         stored, progress = await self._desk.find(job.id), await self.services.jobs.progress(job.id)
-        state = "drawing" if stored.state is JobState.RUNNING else "waiting"
-        left = self.services.forecast.seconds_left(stored, progress)
-        when = f" · done in about {duration(left)}" if left else ""
-        done = f"{state}, {progress.settled} of {count(progress.total, 'image')}{when}"
-        if job.place.guild_id != guild_id:
-            return f"{number}. a job on another server · {done}"
-        return f"{number}. **{job.name}** {plain(short(job.title, 50))} · {plain(job.owner.name)} · {done}"
+        outlook = self.services.forecast.outlook(stored, progress)
+        doing = DOING.get(stored.state, "waiting")
+        told = [f"{doing}, {progress.settled:,} of {count(progress.total, 'image')}"]
+        if outlook.seconds and stored.state is not JobState.PAUSED:
+            told.append(f"done in about {duration(outlook.seconds)}")
+        if job.place.guild_id != member.guild_id:
+            return " · ".join([f"{number}. a job on another server", *told])
+        if cost := price(stored):
+            told.append(cost)
+        return " · ".join([f"{number}. {_entry(job, member)}", *told])
+
+    async def _aside(self, inter: ApplicationCommandInteraction) -> disnake.Embed:
+        jobs, member = await self.services.jobs.dead(inter.guild_id, MOST_LINES), self.services.member(inter)
+        lines = [line for job in jobs for line in (_entry(job, member), plain(short(job.reason or "", 200)))]
+        return disnake.Embed(
+            title="Set aside", description=short("\n".join(lines), 4000) or NONE_ASIDE, colour=RED if jobs else AMBER
+        )
+
+
+async def _say(inter: ApplicationCommandInteraction, text: str) -> None:
+    await inter.response.send_message(text, ephemeral=True, allowed_mentions=disnake.AllowedMentions.none())
+
+
+def _entry(job: Job, member: Member) -> str:
+    """A job, and whose it is in the member's eyes."""
+    whose = "**yours**" if job.owner.id == member.id else plain(job.owner.name)
+    return f"**{job.name}** {plain(short(job.title, 50))} · {whose}"
+
+
+def _choices(jobs: Iterable[Job], typed: str) -> list[disnake.OptionChoice]:
+    """The jobs that fit what is typed."""
+    return [
+        disnake.OptionChoice(short(f"{job.name} · {standing(job.state)} · {job.title}", 100), job.name)
+        for job in jobs
+        if typed.strip().lower() in f"{job.name} {job.title}".lower()
+    ][:25]
 
 
 def _number(text: str) -> int:
     """The job's number in S42, s42 or 42. Raises NotFound."""
-    match = re.fullmatch(r"\s*[a-zA-Z]?(\d{1,12})\s*", text)
+    match = re.fullmatch(r"\s*[a-zA-Z]?(\d{1,9})\s*", text)
     if match is None:
         raise NotFound(f"{code(short(text, 30))} is not a job; jobs are named like S42. /queue shows them.")
     return int(match[1])

@@ -12,6 +12,20 @@ class QueueFull(Refusal):
         super().__init__(f"The queue is full: {capacity} of {capacity} places are taken. Nothing was queued; {wait}.")
 
 
+class TooFewTokens(Refusal):
+    """What is asked costs more than the member has."""
+
+    def __init__(self, price: int, available: int) -> None:
+        super().__init__(
+            f"This costs up to {_tokens(price)} and you have {available:,}. Ask for fewer images, or an operator for "
+            "more tokens (/grant). /balance shows where yours went."
+        )
+
+
+class LimitReached(Refusal):
+    """An operator's limit: jobs at one time, or tokens of a day."""
+
+
 class NotYours(Refusal):
     """Somebody else's job, and the member is no operator."""
 
@@ -50,9 +64,21 @@ class Interrupted(Exception):
     """Drawing was stopped on purpose (cancel or shutdown); never shown, the item's state tells."""
 
 
+class Fenced(Exception):
+    """A worker's lease was lost to another one, which draws the job now; never shown."""
+
+
+class Unavailable(Exception):
+    """The database does not answer, or is locked by somebody else; what was begun is undone."""
+
+
 class CannotPost(Exception):
     """The channel refuses these very files (too large, malformed); others may pass."""
 
 
 class CannotDeliver(Exception):
     """The channel will never take anything (gone, or the console may not write there)."""
+
+
+def _tokens(number: int) -> str:
+    return f"{number:,} token" if number == 1 else f"{number:,} tokens"

@@ -11,18 +11,24 @@ from sweeps.recipe import Recipe
 
 
 class JobState(StrEnum):
-    """quoted → queued → running → done | failed | cancelled."""
+    """quoted → queued → running ⇄ paused → done | failed | cancelled | dead (its worker died at it again and again)."""
 
     QUOTED = "quoted"
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    DEAD = "dead"
 
     @property
     def ended(self) -> bool:
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.DEAD)
+
+
+ACCEPTED = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
+"""The states of a job that somebody must still bring to its end: it has a place in the queue, and a hold."""
 
 
 class ItemState(StrEnum):
@@ -36,12 +42,13 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True)
 class Member:
-    """Who acts: a Discord user, on which server, and whether the operator's rights are theirs there."""
+    """Who acts: a Discord user, on which server, with which roles, and whether they have operator's rights there."""
 
     id: int
     name: str
     operator: bool = False
     guild_id: int | None = None
+    roles: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,8 @@ class Quote:
     """What a job will take, counted before anything is drawn.
 
     `work` is the UNet evaluations of its unique stages, each weighed by its megapixels; `seconds` how
-    long that takes at the p50 and p90 of measured times, None when nothing was measured yet.
+    long that takes at the p50 and p90 of measured times, None when nothing was measured yet. `tokens` is the price:
+    at most so many are taken.
     """
 
     cells: int
@@ -115,11 +123,17 @@ class Quote:
     work: float
     seconds: tuple[float, float] | None
     summary: str
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
 class Job:
-    """A plan somebody asked for. `urgent` jobs (one command, a few images) overtake sweeps."""
+    """A plan somebody asked for. `urgent` jobs (one command, a few images) overtake sweeps.
+
+    `weight` is its owner's share beside other members, `turn` its place in the owner's own order (smaller first),
+    `attempt` counts the times that failed images were asked for again, `deaths` the workers that died while they drew
+    it, one after another, `reason` says why it is dead.
+    """
 
     id: int
     kind: str
@@ -134,6 +148,11 @@ class Job:
     quote: Quote | None = None
     notes: tuple[str, ...] = ()
     delivered: bool = False
+    weight: float = 1.0
+    turn: int = 0
+    attempt: int = 0
+    deaths: int = 0
+    reason: str | None = None
 
     @property
     def asker(self) -> Member:
@@ -155,8 +174,12 @@ class Job:
         return "-".join([self.name, *file_words(self.layout.part(item)), f"{item.name}.png"])
 
     def sheet_name(self, part: str = "") -> str:
-        """The name of the contact sheet of the job, or of one of its parts, e.g. `T2-nadia-sheet.png`."""
-        return "-".join([self.name, *file_words(part), "sheet.png"])
+        """The name of the contact sheet of the job, or of one of its parts, e.g. `T2-nadia-sheet.png`.
+
+        That of a job whose failed images were asked for again is another file: `S42-sheet-2.png`.
+        """
+        again = [str(self.attempt + 1)] if self.attempt else []
+        return "-".join([self.name, *file_words(part), "sheet", *again]) + ".png"
 
     def parted(self, items: Sequence[Item]) -> dict[str, list[Item]]:
         """Its items by the label of their part, in the order of the labels; one part when nothing lies apart."""
@@ -173,21 +196,57 @@ def file_words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """A worker's right to bring a job to its end; `fence` counts up with each lease, so an older one is refused."""
+
+    job_id: int
+    worker: str
+    fence: int
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A job that a worker has just leased, and its items that have no outcome yet."""
+
+    job: Job
+    lease: Lease
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One item to draw, under the lease of its job."""
+
+    job: Job
+    lease: Lease
+    item: Item
+
+
+class Start(StrEnum):
+    """What came of the wish to draw an item: begun, not now (its job is paused), or never (it has an outcome)."""
+
+    BEGUN = "begun"
+    PAUSED = "paused"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True)
 class Progress:
-    """How far a job is: its items counted by state."""
+    """How far a job is: its items counted by state, and the tokens that were taken for them."""
 
     total: int
     drawn: int = 0
     failed: int = 0
     cancelled: int = 0
+    spent: int = 0
 
     @classmethod
-    def counted(cls, counts: Mapping[ItemState, int]) -> "Progress":
+    def counted(cls, counts: Mapping[ItemState, int], spent: int = 0) -> "Progress":
         """From how many items are in each state."""
         drawn, failed, cancelled = (
             counts.get(state, 0) for state in (ItemState.DRAWN, ItemState.FAILED, ItemState.CANCELLED)
         )
-        return cls(sum(counts.values()), drawn, failed, cancelled)
+        return cls(sum(counts.values()), drawn, failed, cancelled, spent)
 
     @property
     def settled(self) -> int:
@@ -202,3 +261,15 @@ class Progress:
         if self.cancelled:
             return JobState.CANCELLED
         return JobState.DONE if self.drawn or not self.total else JobState.FAILED
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a waiting member wants to know: about how many seconds until the job is done, and its place in the queue.
+
+    `seconds` is None where nothing was measured yet, or nothing is to be drawn for now; `position` counts jobs, 1 is
+    what is being drawn or comes next.
+    """
+
+    seconds: float | None
+    position: int | None

@@ -1,10 +1,13 @@
 """What the use cases need from the outside: stores, a renderer, a channel. Each has a real adapter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
+from bot.domain.account import Act, Balance, Movement, Terms, WebSession
+from bot.domain.job import Item, ItemState, Job, JobState, Layout, Lease, Leased, Member, Place, Progress, Quote, Start
 from bot.domain.person import Added, Person, PhotoSeen, Receipt
 from sweeps.parameters import Value
 from sweeps.plan import Pace
@@ -34,7 +37,7 @@ class SettingsStore(Protocol):
 
 
 class JobStore(Protocol):
-    """The truth about jobs and their items."""
+    """Jobs and their items as they stand; quotes are made here."""
 
     async def create(
         self,
@@ -43,39 +46,213 @@ class JobStore(Protocol):
         title: str,
         owner: Member,
         place: Place,
-        state: JobState,
         items: Sequence[NewItem],
         urgent: bool = False,
         layout: Layout | None = None,
         quote: Quote | None = None,
         notes: Sequence[str] = (),
-    ) -> Job: ...
+    ) -> Job:
+        """Store a quote and its items in one transaction."""
+        ...
+
     async def get(self, job_id: int) -> Job | None: ...
     async def items(self, job_id: int) -> list[Item]: ...
     async def progress(self, job_id: int) -> Progress: ...
     async def remarks(self, job_id: int) -> list[tuple[str, str]]: ...
-    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> list[Item]: ...
-    async def move(self, job_id: int, *, to: JobState, only_from: Sequence[JobState]) -> Job | None: ...
     async def set_card(self, job_id: int, card_id: int) -> None: ...
+    async def unended(self, member_id: int, limit: int = 25) -> list[Job]: ...
+    async def retriable(self, member_id: int, limit: int = 25) -> list[Job]:
+        """The member's own ended jobs of which images failed, the newest first."""
+        ...
+
+    async def dead(self, guild_id: int | None, limit: int = 15) -> list[Job]:
+        """Jobs of that server that were set aside, the newest first."""
+        ...
+
+
+class Orders(Protocol):
+    """What members have done with a job; each is one transaction, and the condition on its state is part of it.
+
+    All but `accept` and `retry` may meet a job that another console holds: its worker learns of it at its next beat.
+    """
+
+    async def accept(self, job_id: int, terms: Terms) -> Leased:
+        """A quote becomes queued, its price held, its lease this process's.
+
+        Raises WrongState, TooFewTokens, LimitReached; the quote then stays as it was, and nothing is held.
+        """
+        ...
+
+    async def retry(self, job_id: int, terms: Terms, tokens: int) -> Leased:
+        """The failed items of an ended job wait again, at most `tokens` held for them. Raises as `accept` does."""
+        ...
+
+    async def cancel(self, job_id: int) -> Job:
+        """A quote or job, in any state before its end: what has no outcome is cancelled, and the hold released.
+
+        Raises WrongState.
+        """
+        ...
+
+    async def pause(self, job_id: int) -> Job:
+        """No further item is begun. Raises WrongState."""
+        ...
+
+    async def resume(self, job_id: int) -> Job:
+        """A paused job goes on. Raises WrongState."""
+        ...
+
+    async def reorder(self, job_id: int, before: int | None) -> list[Job]:
+        """Put an accepted job before another of the same owner (None: first); the owner's accepted jobs in order.
+
+        Raises WrongState, NotFound.
+        """
+        ...
+
+
+class Leases(Protocol):
+    """What one worker may draw. Whoever lost a lease is refused with Fenced, and has changed nothing."""
+
+    worker: str
+
+    def held(self) -> AbstractAsyncContextManager["Leases"]:
+        """Enrolled while the context is open; on the way out every lease is released, and others may go on at once."""
+        ...
+
+    async def beat(self) -> dict[int, tuple[int, JobState]]:
+        """Say that this worker lives; its accepted jobs as they stand: (fence, state) by job."""
+        ...
+
+    async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
+        """Lease the accepted jobs that nobody living holds; and those that were set aside instead, as dead.
+
+        `lost` are jobs that this worker holds and does not know of: their acceptance was cut short.
+        """
+        ...
+
+    async def begin(self, lease: Lease, number: int) -> Start:
+        """An item is about to be drawn; whether it is to be. Raises Fenced."""
+        ...
+
     async def settle(
         self,
-        job_id: int,
+        lease: Lease,
         number: int,
         state: ItemState,
         *,
         image: str | None = None,
         remark: str | None = None,
-    ) -> bool: ...
-    async def cancel_waiting(self, job_id: int) -> int: ...
-    async def into_batch(self, job_id: int, numbers: Sequence[int], batch: str) -> None: ...
+        tokens: int = 0,
+    ) -> bool:
+        """Record an item's outcome once, in one transaction: its state, what it costs, and that it is to be posted.
+
+        False (and nothing done) when it has an outcome already: it was cancelled. Raises Fenced.
+        """
+        ...
+
+    async def end(self, lease: Lease) -> Job | None:
+        """Give a job its end state and release what is left of its hold, if every item has an outcome; else None."""
+        ...
+
+
+class Owed(Protocol):
+    """The outbox as it is stored: which pictures and sheets the channels are still owed."""
+
+    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> "Batch":
+        """What goes out next: a message that was begun as it was, else the first pictures in display order.
+
+        All of them lie at one place of the axis `apart`, if there is one. Without items where nothing is owed.
+        """
+        ...
+
+    async def trying(self, job_id: int, numbers: Sequence[int], batch: str, before: str | None = None) -> bool:
+        """These items' pictures go out together, under that nonce, also when another process tries again.
+
+        False (and nothing done) when one of them was begun in another message, but for the one with the nonce `before`.
+        """
+        ...
+
     async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None: ...
     async def withhold(self, job_id: int, number: int, remark: str) -> None: ...
-    async def sheets(self, job_id: int) -> set[str]: ...
-    async def sheet_posted(self, job_id: int, part: str, message_id: int | None) -> None: ...
-    async def delivered(self, job_id: int) -> None: ...
-    async def unfinished(self) -> list[Job]: ...
-    async def undelivered(self) -> list[Job]: ...
-    async def unended(self, member_id: int, limit: int = 25) -> list[Job]: ...
+    async def sheets(self, job_id: int) -> dict[str, int]:
+        """The messages of the sheets that are settled, by part; 0 where there is none and will be none."""
+        ...
+
+    async def sheet_tried(self, job_id: int, part: str) -> datetime | None:
+        """A sheet is about to be posted; when that was first tried, if it was."""
+        ...
+
+    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
+        """Remember which message carries the sheet of that part; None: there is none and will be none.
+
+        Nothing is done where the job has been tried again since: that will have a sheet of its own.
+        """
+        ...
+
+    async def delivered(self, job: Job) -> bool:
+        """Everything of this job has reached its channel; False where it has been tried again since."""
+        ...
+
+    async def undelivered(self) -> list[Job]:
+        """Ended jobs whose results have not all been posted, in the order they were queued."""
+        ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures that go out in one message; `nonce` and `tried` (when first) tell of an attempt that came before."""
+
+    items: Sequence[Item]
+    nonce: str | None = None
+    tried: datetime | None = None
+
+
+class Accounts(Protocol):
+    """Members' tokens, as they and their operators see them."""
+
+    async def balance(self, member_id: int) -> Balance:
+        """What the member has; on first use an account is opened with the starting tokens."""
+        ...
+
+    async def history(self, member_id: int, limit: int = 10) -> list[Movement]: ...
+    async def grant(self, actor: Member, member_id: int, tokens: int, note: str) -> Balance:
+        """Bring tokens to a member, or take some of the free ones back (negative), with a row in the audit log.
+
+        Raises Refusal where there are fewer to take back.
+        """
+        ...
+
+
+class SessionRepository(Protocol):
+    """Browsers' sessions; each has an account of its own until it is linked to a member."""
+
+    async def create(self, data: Mapping[str, object], tokens: int, lifetime: timedelta) -> tuple[str, WebSession]:
+        """A new anonymous session with that many tokens; the secret for its cookie, and the session."""
+        ...
+
+    async def find(self, secret: str) -> WebSession | None:
+        """The session of that cookie, unless it has expired."""
+        ...
+
+    async def update(self, session_id: str, data: Mapping[str, object]) -> None: ...
+    async def balance(self, session_id: str) -> Balance: ...
+    async def code(self, member_id: int, lifetime: timedelta) -> str:
+        """A one-time code for the member, in place of an earlier one."""
+        ...
+
+    async def link(self, session_id: str, code: str) -> WebSession:
+        """Join a session to the member whose code it is: its tokens become theirs, in one transaction.
+
+        Raises NotFound (no such session), Refusal (a code that is wrong, used or too old; already linked).
+        """
+        ...
+
+
+class AuditLog(Protocol):
+    """Every privileged act, for good."""
+
+    async def note(self, actor: Member, act: str, target: str, **detail: object) -> None: ...
+    async def latest(self, limit: int = 20) -> list[Act]: ...
 
 
 class ImageStore(Protocol):
@@ -131,6 +308,19 @@ class FaceStore(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as PNG bytes, and notes for the member.
+
+    `bases` and `passes` (over faces) were drawn for it; both are 0 where all of it was remembered.
+    """
+
+    png: bytes
+    notes: tuple[str, ...] = ()
+    bases: int = 1
+    passes: int = 0
+
+
 class Renderer(Protocol):
     """Recipes in, PNG bytes out."""
 
@@ -165,8 +355,8 @@ class Renderer(Protocol):
         should_stop: Callable[[], bool],
         photos: Mapping[str, Sequence[bytes]],
         canvas: bytes | None,
-    ) -> tuple[bytes, tuple[str, ...]]:
-        """The picture as PNG bytes, and notes for the member. Raises CannotDraw or Interrupted.
+    ) -> Drawn:
+        """The picture. Raises CannotDraw or Interrupted.
 
         `photos` holds those of each of the recipe's people by name, `canvas` the picture that its `photo` names.
         """
@@ -205,8 +395,20 @@ class Channel(Protocol):
 
     `part` names what the files belong to where the job's layout keeps its parts apart; the `last` sheet of all tells
     the member who asked.
-    Raises CannotPost for files it will not take, CannotDeliver when it takes nothing at all.
+    Raises CannotPost for files it will not take, CannotDeliver when it takes nothing at all, for good; everything else
+    that it raises will pass.
     """
+
+    async def answers(self) -> bool:
+        """Whether anything can be asked of it now."""
+        ...
+
+    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+        """The message that carries these files already, if there is one that is not `known`.
+
+        A nonce is remembered for minutes only.
+        """
+        ...
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int: ...
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int: ...

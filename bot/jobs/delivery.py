@@ -2,24 +2,30 @@
 
 What is owed stands in the store, so after a failure or a crash it goes on where it was: a message's images are
 bound together there before it is first sent, and its nonce is made of them, so a second try is the same message.
+Discord remembers a nonce for minutes only; after that the channel itself tells whether the message is there.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import Item, ItemState, Job
-from bot.domain.ports import Channel, ImageStore, JobStore
+from bot.domain.ports import Batch, Channel, ImageStore, JobStore, Owed
+from bot.jobs.line import Line
 
 log = structlog.get_logger("atelier.delivery")
 
 GATHER_SECONDS = 0.3
 RHYTHM_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
+NONCE_SECONDS = 60.0
+"""How long a nonce is relied upon, which Discord remembers for a few minutes."""
+
 FILES_A_MESSAGE = 10
 BYTES_A_FILE = 10 * 2**20
 BYTES_A_MESSAGE = 24 * 2**20
@@ -33,6 +39,7 @@ class Post:
     """What every delivery works with. `give_up` is told of a job whose channel takes nothing any more."""
 
     jobs: JobStore
+    owed: Owed
     images: ImageStore
     channel: Channel
     make_sheet: SheetMaker
@@ -42,15 +49,18 @@ class Post:
 class Delivery:
     """Brings one job to its channel: pictures in messages of at most ten, one edited card, the sheets."""
 
-    def __init__(self, job_id: int, post: Post) -> None:
+    def __init__(self, job: Job, post: Post, line: Line) -> None:
+        self.job = job
         self.change = asyncio.Event()
-        self._job_id = job_id
         self._jobs = post.jobs
+        self._owed = post.owed
         self._images = post.images
         self._channel = post.channel
         self._make_sheet = post.make_sheet
         self._give_up = post.give_up
+        self._line = line
         self._draining = asyncio.Event()
+        self._relied_on: dict[str, tuple[float, float]] = {}  # nonces, and since when no message went without them
 
     def drain(self) -> None:
         """Post what is owed once more, then end."""
@@ -66,17 +76,24 @@ class Delivery:
             self.change.clear()
             last = self._draining.is_set()
             try:
-                if await self._bring(pausing=last):
+                async with self._line.turn(self.job):
+                    done = await self._bring(pausing=last)
+                if last or (done and not self.change.is_set()):
                     return
                 pause = RHYTHM_SECONDS
+                await self._rest(pause - GATHER_SECONDS)
             except Exception as error:
                 # The store still holds what is owed, so the next turn tries again.
-                log.warning("delivery failed, trying again", job=self._job_id, in_s=pause, error=repr(error))
                 self.change.set()
+                if last:
+                    log.warning("not delivered before the end", job=self.job.name, error=repr(error))
+                    return
+                if await self._line.away():  # its place in the line says when
+                    log.info("delivery waits", job=self.job.name, error=repr(error))
+                    continue
+                log.warning("delivery failed, trying again", job=self.job.name, in_s=pause, error=repr(error))
+                await self._rest(pause - GATHER_SECONDS)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            if last:
-                return
-            await self._rest(pause - GATHER_SECONDS)
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -86,64 +103,76 @@ class Delivery:
 
     async def _bring(self, *, pausing: bool) -> bool:
         """Post what is drawn and not posted, then the card; True when the job is wholly delivered."""
-        job = await self._jobs.get(self._job_id)
+        job = await self._jobs.get(self.job.id)
         if job is None or job.delivered:
             return True
         try:
-            while batch := await self._jobs.next_batch(job.id, FILES_A_MESSAGE, job.layout.apart):
+            while (batch := await self._owed.next_batch(job.id, FILES_A_MESSAGE, job.layout.apart)).items:
                 await self._send(job, batch)
         except CannotDeliver as error:
             log.error("the channel takes nothing", job=job.name, reason=str(error))
             await self._give_up(job)
             given_up, progress = await self._jobs.get(job.id), await self._jobs.progress(job.id)
             await self._channel.show(given_up or job, progress, [("", REFUSED)])
-            await self._jobs.delivered(job.id)
-            return True
+            return await self._owed.delivered(job)
         progress, remarks = await self._jobs.progress(job.id), await self._jobs.remarks(job.id)
         await self._channel.show(job, progress, remarks, pausing=pausing)
         if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
             await self._send_sheets(job)
-        if not job.state.ended:
-            return False
-        await self._jobs.delivered(job.id)
-        return True
+        return job.state.ended and await self._owed.delivered(job)
 
-    async def _send(self, job: Job, batch: Sequence[Item]) -> None:
-        """Post these items' pictures in one message, or as many of them as fit."""
+    async def _send(self, job: Job, batch: Batch, before: str | None = None) -> None:
+        """Post these items' pictures in one message, or as many of them as fit; `before` was the nonce of another."""
+        nonce = batch.nonce
+        if nonce is not None:
+            names = [job.file_name(item) for item in batch.items]
+            if (message := await self._find(job, nonce, names)) is not None:
+                await self._owed.posted(job.id, [item.number for item in batch.items], message)
+                return
+        files = await self._files(job, batch)
+        if not files:
+            return
+        if nonce is None:
+            nonce = _nonce(job, *map(str, files))
+            if not await self._owed.trying(job.id, list(files), nonce, before):
+                return  # another console has begun a message with some of them
+            self._relied_on[nonce] = _clocks()
+        try:
+            part = job.layout.part(batch.items[0])
+            message = await self._channel.post_results(job, list(files.values()), nonce, part)
+            await self._owed.posted(job.id, list(files), message)
+        except CannotPost as error:
+            await self._send_apart(job, [item for item in batch.items if item.number in files], nonce, error)
+
+    async def _files(self, job: Job, batch: Batch) -> dict[int, tuple[str, bytes]]:
+        """Name and PNG of the pictures that go out together, by number; what can never go out is withheld.
+
+        A message that was begun keeps all that is left of it: another one must not have its nonce.
+        """
         files: dict[int, tuple[str, bytes]] = {}
         size = 0
-        for item in batch:
+        for item in batch.items:
             try:
                 png = await self._images.get(item.image or "")
             except FileNotFoundError:
-                await self._jobs.withhold(job.id, item.number, "Its file is gone from the images folder.")
+                await self._owed.withhold(job.id, item.number, "Its file is gone from the images folder.")
                 continue
             if len(png) > BYTES_A_FILE:
                 kept = f"It is too large for Discord ({len(png) / 2**20:.0f} MiB); it is kept as {item.image}.png."
-                await self._jobs.withhold(job.id, item.number, kept)
-            elif size + len(png) <= BYTES_A_MESSAGE:
+                await self._owed.withhold(job.id, item.number, kept)
+            elif batch.nonce or size + len(png) <= BYTES_A_MESSAGE:
                 files[item.number] = (job.file_name(item), png)
                 size += len(png)
-        if not files:
-            return
-        nonce = _nonce(job, *map(str, files))
-        if any(item.batch != nonce for item in batch):
-            await self._jobs.into_batch(job.id, list(files), nonce)
-        try:
-            part = job.layout.part(batch[0])
-            message = await self._channel.post_results(job, list(files.values()), nonce, part)
-            await self._jobs.posted(job.id, list(files), message)
-        except CannotPost as error:
-            await self._send_apart(job, [item for item in batch if item.number in files], error)
+        return files
 
-    async def _send_apart(self, job: Job, batch: Sequence[Item], error: CannotPost) -> None:
+    async def _send_apart(self, job: Job, items: Sequence[Item], nonce: str, error: CannotPost) -> None:
         """Discord refused these files together: one by one, so that only those at fault are held back."""
-        if len(batch) > 1:
-            for item in batch:
-                await self._send(job, [item])
+        if len(items) > 1:
+            for item in items:
+                await self._send(job, Batch([item]), nonce)
         else:
-            log.error("a picture was refused", job=job.name, item=batch[0].name, reason=str(error))
-            await self._jobs.withhold(job.id, batch[0].number, "Discord refused its picture; it is kept on disk.")
+            log.error("a picture was refused", job=job.name, item=items[0].name, reason=str(error))
+            await self._owed.withhold(job.id, items[0].number, "Discord refused its picture; it is kept on disk.")
 
     async def _send_sheets(self, job: Job) -> None:
         """A sheet for each part of the job, in messages of their own: side by side they could not be read.
@@ -151,7 +180,7 @@ class Delivery:
         While the job goes on, those of the parts that are complete, as long as another one will have a sheet too: the
         last one waits for the job's end, and tells of it.
         """
-        settled = await self._jobs.sheets(job.id)  # a later one was not accepted at once, or the console ended
+        settled = await self._owed.sheets(job.id)  # a later one was not accepted at once, or the console ended
         parts = job.parted(await self._jobs.items(job.id))
         owed = {part: items for part, items in parts.items() if part not in settled}
         if not job.state.ended:
@@ -163,12 +192,34 @@ class Delivery:
             sheet, message = await asyncio.to_thread(self._make_sheet, job, items, self._images.read), None
             try:
                 if sheet is not None:
-                    message = await self._channel.post_sheet(
-                        job, sheet, _nonce(job, "sheet", part), part, last=job.state.ended and part == last
-                    )
+                    called = job.state.ended and part == last
+                    message = await self._send_sheet(job, sheet, part, settled.values(), last=called)
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
-            await self._jobs.sheet_posted(job.id, part, message)
+            await self._owed.sheet_posted(job, part, message)
+            settled |= {part: message or 0}
+
+    async def _send_sheet(self, job: Job, sheet: bytes, part: str, others: Collection[int], *, last: bool) -> int:
+        """Post a sheet, unless it is in the channel already; two parts may call theirs alike, `others` tell which."""
+        nonce = _nonce(job, f"sheet {job.attempt + 1}" if job.attempt else "sheet", part)
+        if await self._owed.sheet_tried(job.id, part) is None:
+            self._relied_on[nonce] = _clocks()
+        elif (message := await self._find(job, nonce, [job.sheet_name(part)], others)) is not None:
+            return message
+        return await self._channel.post_sheet(job, sheet, nonce, part, last=last)
+
+    async def _find(self, job: Job, nonce: str, names: Collection[str], known: Collection[int] = ()) -> int | None:
+        """The message that was tried under that nonce, if it is there and Discord may not know the nonce any more."""
+        now, relied_on = _clocks(), self._relied_on.get(nonce)
+        # Neither clock alone will do: one may be set, the other stands still while the machine sleeps. Of what another
+        # process tried, nothing is known.
+        if relied_on and all(abs(a - b) < NONCE_SECONDS for a, b in zip(now, relied_on, strict=True)):
+            return None
+        message = await self._channel.find(job, names, known)
+        self._relied_on[nonce] = now
+        if message is not None:
+            log.info("a message was there already", job=job.name, message=message, files=len(names))
+        return message
 
 
 def _brought(item: Item) -> bool:
@@ -179,3 +230,8 @@ def _brought(item: Item) -> bool:
 def _nonce(job: Job, *parts: str) -> str:
     """A message's identity, the same whenever the same message is tried again; 24 characters."""
     return hashlib.sha256("/".join([str(job.id), job.created_at.isoformat(), *parts]).encode()).hexdigest()[:24]
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds of the day's clock, and of the one that is never set."""
+    return time.time(), time.monotonic()

@@ -6,6 +6,10 @@ from contextlib import asynccontextmanager
 
 from bot.domain.job import Job
 from bot.jobs.delivery import Delivery, Post
+from bot.jobs.line import Line
+
+LAST_SECONDS = 40.0
+"""How long closing waits for a channel that takes its time."""
 
 
 class Outbox:
@@ -13,6 +17,7 @@ class Outbox:
 
     def __init__(self, post: Post) -> None:
         self._post = post
+        self._line = Line(post.channel.answers)
         self._deliveries: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -22,22 +27,36 @@ class Outbox:
         try:
             yield self
         finally:
+            self._line.open_for_good()
             for delivery in self._deliveries.values():
                 delivery.drain()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._tasks:
+                _, late = await asyncio.wait(set(self._tasks), timeout=LAST_SECONDS)
+                for task in late:  # nothing is lost: the next process finds in the channel what arrived all the same
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
 
     async def resume(self) -> None:
-        """Go on with jobs that ended but were not wholly delivered."""
-        for job in await self._post.jobs.undelivered():
+        """Go on with jobs that ended but were not wholly delivered, in the order they were queued."""
+        owing = await self._post.owed.undelivered()
+        if owing:
+            self._line.close()
+        for job in owing:
             self.changed(job)
 
     def changed(self, job: Job) -> None:
         """Something of this job changed; its delivery starts if there is none yet."""
         delivery = self._deliveries.get(job.id)
         if delivery is None:
-            delivery = self._deliveries[job.id] = Delivery(job.id, self._post)
-            task = asyncio.create_task(delivery.run(), name=f"deliver {job.name}")
+            delivery = self._deliveries[job.id] = Delivery(job, self._post, self._line)
+            task = asyncio.create_task(self._deliver(delivery), name=f"deliver {job.name}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _: self._deliveries.pop(job.id, None))
+        delivery.job = job
         delivery.change.set()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        try:
+            await delivery.run()
+        finally:
+            del self._deliveries[delivery.job.id]  # at once: a change after the last look begins another delivery

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bot.domain.errors import Refusal
 from bot.domain.facetest import FaceTest, whom
-from bot.domain.job import Job, JobState, Layout, Member, Place
+from bot.domain.job import Job, Layout, Member, Place
 from bot.domain.ports import FaceStore, Ideas, ImageStore, JobStore, NewItem, Renderer, SettingsStore
 from bot.jobs.forecast import Forecast
 from bot.jobs.naming import usable, written
@@ -90,7 +90,6 @@ class Quotes:
             title=sweep.name or title,
             owner=owner,
             place=place,
-            state=JobState.QUOTED,
             items=_in_turn(planned, [(cell.id, _at(cell, sweep)) for cell in sweep.cells]),
             layout=Layout(axes, sweep.rows, sweep.columns, fixed=_whom(planned.recipes)),
             quote=self._forecast.quote(planned),
@@ -120,7 +119,6 @@ class Quotes:
             title=first.prompt,
             owner=owner,
             place=place,
-            state=JobState.QUOTED,
             items=_in_turn(planned, [(f"c{n:03d}", {"seed": n - 1}) for n in range(1, images + 1)]),
             urgent=True,
             layout=Layout((("seed", labels),), None, "seed", fixed=told) if images > 1 else Layout(fixed=told),
@@ -158,7 +156,6 @@ class Quotes:
             title=" · ".join(["Face test", *([theme.strip()] if theme.strip() else [])]),
             owner=owner,
             place=place,
-            state=JobState.QUOTED,
             items=_in_turn(planned, [(f"c{n:03d}", at) for n, (_, at) in enumerate(cells, start=1)]),
             layout=test.layout,
             quote=self._forecast.quote(planned),
@@ -193,7 +190,6 @@ class Quotes:
             title=name,
             owner=owner,
             place=place,
-            state=JobState.QUOTED,
             items=_in_turn(planned, [("c001", None)]),
             urgent=True,
             layout=Layout(fixed=((FACE, drawn.face_folder or NOBODY_ELSE), ("denoise", f"{drawn.denoise:g}"))),

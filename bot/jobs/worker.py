@@ -1,21 +1,25 @@
 """The worker: takes items off the queue, has them drawn, records each outcome exactly once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 
 import structlog
 
-from bot.domain.errors import CannotDraw, Interrupted, Refusal
-from bot.domain.job import Item, ItemState, Job, JobState
-from bot.domain.ports import FaceStore, ImageStore, JobStore, Renderer
+from bot.domain.errors import CannotDraw, Fenced, Interrupted, Refusal
+from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start, Work
+from bot.domain.ports import Drawn, FaceStore, ImageStore, Leases, Renderer
+from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
 from bot.jobs.sitters import Sitters
+from sweeps.plan import Prices
 
 log = structlog.get_logger("atelier.worker")
 
 URGENT_SLOTS = 4
 STORE_PAUSE_SECONDS = 1.0
+SUSPECT_DEATHS = 2
+"""Workers that died at a job before it is drawn with nothing beside it, so that no neighbour is blamed for the next."""
 
 
 class Worker:
@@ -24,18 +28,22 @@ class Worker:
     def __init__(
         self,
         queue: JobQueue,
-        jobs: JobStore,
+        leases: Leases,
         images: ImageStore,
         faces: FaceStore,
         renderer: Renderer,
+        meter: Meter,
+        prices: Prices,
         changed: Callable[[Job], None],
     ) -> None:
         self.changed = changed
         self._queue = queue
-        self._jobs = jobs
+        self._leases = leases
         self._images = images
         self._faces = faces
         self._renderer = renderer
+        self._meter = meter
+        self._prices = prices
         self._sitters: dict[int, Sitters] = {}
         self._draining = False
 
@@ -53,80 +61,152 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def resume(self) -> None:
-        """Queue again what a former process had accepted; a job that cannot be read is left where it is."""
-        for job in await self._jobs.unfinished():
-            try:
-                items = [item for item in await self._jobs.items(job.id) if item.state is ItemState.WAITING]
-            except ValueError:
-                log.exception("a stored job cannot be read", job=job.name)
-                continue
-            self._queue.admit(job, items)
-            if not items:
-                await self._end(job)
+    @asynccontextmanager
+    async def beating(self, every: float) -> AsyncIterator[None]:
+        """Keep the leases while the context is open, also while the last drawings end, with a heartbeat in seconds."""
+        beat = asyncio.create_task(self._beat(every), name="heartbeat")
+        try:
+            yield
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
 
-    async def cancel(self, job: Job) -> None:
-        """Cancel what has no outcome yet."""
-        self._queue.stop(job.id)
-        await self._jobs.cancel_waiting(job.id)
-        self._queue.stop(job.id)  # again, should it have been admitted in the meantime
-        if self._queue.idle(job.id):
-            await self._end(job)
+    async def _beat(self, every: float) -> None:
+        """Follow the store and claim for ever: what other workers left is drawn here, what they got is let go."""
+        unknown: set[int] = set()
+        while True:
+            await asyncio.sleep(every)
+            try:
+                before, unknown = unknown, await self._follow()
+                if not self._draining:
+                    await self.claim(before & unknown)  # one beat is time enough for an acceptance under way
+            except Exception as error:  # the next beat tries again; if it comes too late, every commit is fenced
+                log.warning("no heartbeat", reason=str(error))
+
+    async def claim(self, lost: Collection[int] = ()) -> None:
+        """Go on with the accepted jobs that nobody living draws; one that its workers do not survive is set aside."""
+        leased, dead = await self._leases.claim(lost)
+        for each in leased:
+            self.admit(each)
+            log.info("a job was taken up", job=each.job.name, images=len(each.items), deaths=each.job.deaths)
+            if not each.items:
+                await self._end(each.job, each.lease)
+        for job in dead:
+            log.error("a job was set aside", job=job.name, reason=job.reason)
+            self.changed(job)
+
+    def admit(self, leased: Leased) -> None:
+        """Draw a job that this worker has leased."""
+        self._queue.admit(leased, suspect=leased.job.deaths >= SUSPECT_DEATHS)
+        if leased.job.state is JobState.PAUSED:
+            self._queue.pause(leased.job.id)
+
+    def let_go(self, job_id: int) -> None:
+        """Draw nothing more of a job: it has ended, or another worker has it."""
+        self._queue.stop(job_id)
+        self._queue.remove(job_id)
+        self._sitters.pop(job_id, None)
+
+    async def _follow(self) -> set[int]:
+        """Do with every job of this worker as the store says: another console may have changed or taken it.
+
+        Returns the jobs that the store says are this worker's, and that it does not know of.
+        """
+        held = {lease.job_id: lease for lease in self._queue.leases()}
+        stored = await self._leases.beat()
+        for job_id, lease in held.items():
+            if self._queue.lease(job_id) != lease:
+                continue  # it ended, or was leased anew, while the store was asked
+            fence, state = stored.get(job_id, (0, None))
+            if fence != lease.fence:
+                self.let_go(job_id)
+            elif (state is JobState.PAUSED) is not self._queue.is_paused(job_id):
+                (self._queue.pause if state is JobState.PAUSED else self._queue.resume)(job_id)
+        return stored.keys() - held.keys()
 
     async def _lane(self, urgent_only: bool) -> None:
         while True:
-            item = await self._queue.take(urgent_only=urgent_only)
-            work = asyncio.create_task(self._bring_to_outcome(item))
+            work = await self._queue.take(urgent_only=urgent_only)
+            doing = asyncio.create_task(self._bring_to_outcome(work))
             try:
-                await asyncio.shield(work)
+                await asyncio.shield(doing)
             except asyncio.CancelledError:
                 # Cancellation means: finish honestly. The draining flag stops the drawing at its next
                 # step; what it comes to is recorded before the lane goes.
-                await work
+                await doing
                 raise
 
-    async def _bring_to_outcome(self, item: Item) -> None:
+    async def _bring_to_outcome(self, work: Work) -> None:
         """Draw an item and record its outcome. What the store or the disk fails at is tried again, never dropped."""
-        job = self._queue.job(item.job_id)
         try:
-            await self._draw(job, item)
-        except Exception:
-            log.exception("an outcome could not be stored, trying again", job=job.name, item=item.name)
-            await asyncio.sleep(STORE_PAUSE_SECONDS)
-            self._queue.give_back(item)
+            done = await self._draw(work)
+        except Fenced:
+            log.info("no longer drawn here", job=work.job.name, item=work.item.name)
+            if self._queue.lease(work.job.id) == work.lease:
+                self.let_go(work.job.id)
             return
-        self._queue.put_down(item)
-        self.changed(job)
-        while self._queue.idle(job.id):
+        except Exception:
+            log.exception("an outcome could not be stored, trying again", job=work.job.name, item=work.item.name)
+            await asyncio.sleep(STORE_PAUSE_SECONDS)
+            self._queue.give_back(work)
+            return
+        if not done:
+            self._queue.give_back(work)
+            return
+        self._queue.cleared(work.job.id)
+        self._queue.put_down(work)
+        self.changed(work.job)
+        while self._queue.lease(work.job.id) == work.lease and self._queue.idle(work.job.id):
             try:
-                return await self._end(job)
+                return await self._end(work.job, work.lease)
+            except Fenced:
+                return self.let_go(work.job.id)
             except Exception:
-                log.exception("a job's end could not be stored, trying again", job=job.name)
+                log.exception("a job's end could not be stored, trying again", job=work.job.name)
                 if self._draining:
                     return  # the next process finds it complete, and ends it
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
 
-    async def _draw(self, job: Job, item: Item) -> None:
-        await self._jobs.move(job.id, to=JobState.RUNNING, only_from=[JobState.QUEUED])
-        recipe = item.recipe
-        sitters = self._sitters.setdefault(job.id, Sitters(self._faces, job.asker))
+    async def _draw(self, work: Work) -> bool:
+        """Draw an item and record its outcome; False when it has none: interrupted, or paused before it was begun."""
+        start = await self._leases.begin(work.lease, work.item.number)
+        if start is Start.PAUSED:
+            self._queue.pause(work.job.id)  # by another console; the next beat sees it go on
+        if start is not Start.BEGUN:
+            return start is Start.SETTLED  # stored by an earlier try, of which the store did not say so
         try:
-            png, notes = await self._renderer.draw(
+            drawn = await self._drawn(work)
+        except Interrupted:
+            return False  # a cancelled item was settled by the cancel; a drained one waits for the next process
+        except Refusal as error:
+            await self._leases.settle(work.lease, work.item.number, ItemState.FAILED, remark=str(error))
+            return True
+        await self._leases.settle(
+            work.lease,
+            work.item.number,
+            ItemState.DRAWN,
+            image=await self._images.put(drawn.png),
+            remark="\n".join(drawn.notes) or None,
+            tokens=self._prices.base * drawn.bases + self._prices.detail * drawn.passes,
+        )
+        return True
+
+    async def _drawn(self, work: Work) -> Drawn:
+        recipe, job = work.item.recipe, work.job
+        sitters = self._sitters.setdefault(job.id, Sitters(self._faces, job.asker))
+        photos = await sitters.photos(recipe.people)
+        canvas = await self._canvas(recipe.photo) if recipe.photo else None
+        with self._meter.drawing(recipe) as measured:
+            drawn = await self._renderer.draw(
                 recipe,
                 owner=str(job.owner.id),
                 urgent=job.urgent,
-                should_stop=lambda: self._draining or self._queue.is_stopped(job.id),
-                photos=await sitters.photos(recipe.people),
-                canvas=await self._canvas(recipe.photo) if recipe.photo else None,
+                should_stop=lambda: self._draining or self._queue.is_stopped(work),
+                photos=photos,
+                canvas=canvas,
             )
-        except Interrupted:
-            return  # a cancelled item was settled by cancel(); a drained one waits for the next process
-        except Refusal as error:
-            await self._jobs.settle(job.id, item.number, ItemState.FAILED, remark=str(error))
-            return
-        image = await self._images.put(png)
-        remark = "\n".join(notes) or None
-        await self._jobs.settle(job.id, item.number, ItemState.DRAWN, image=image, remark=remark)
+            measured(drawn)
+        return drawn
 
     async def _canvas(self, image: str) -> bytes:
         """The uploaded photo that a picture begins with. Raises CannotDraw."""
@@ -141,12 +221,9 @@ class Worker:
                 "runs this console to mend them in its images folder."
             ) from error
 
-    async def _end(self, job: Job) -> None:
+    async def _end(self, job: Job, lease: Lease) -> None:
         """Give the job its end state and its place in the queue back, if every item has an outcome."""
-        progress = await self._jobs.progress(job.id)
-        if progress.complete:
-            running = [JobState.QUEUED, JobState.RUNNING]
-            await self._jobs.move(job.id, to=progress.outcome(), only_from=running)
-            self._queue.remove(job.id)
-            self._sitters.pop(job.id, None)
-            self.changed(job)
+        ended = await self._leases.end(lease)
+        if ended is not None:
+            self.let_go(job.id)
+            self.changed(ended)

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,8 @@ async def _draw(sandbox: Sandbox, member: Member, sweep: Path, out: Path) -> Non
                 files.update({each["filename"]: each["url"] for each in message["attachments"]})
             results = sum(1 for name in files if RESULT.fullmatch(name))
             progress.update(bar, completed=results)
-            ended = not _buttons(quoted.message or {})
+            # Until a job has ended there is a Cancel on its card; behind the end it may be tried again.
+            ended = not any(button["label"].startswith("Cancel") for button in _buttons(quoted.message or {}))
             sheet = any(name.endswith(SHEET_SUFFIX) for name in files)
             return ended and (sheet or results == 0)
 
@@ -164,9 +165,15 @@ def _buttons(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def console_process(
-    sandbox: Sandbox, data: Path, *, log: Path | None, extra: Mapping[str, str] | None = None
+    sandbox: Sandbox,
+    data: Path,
+    *,
+    log: Path | None,
+    extra: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "bot"),
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The console as a child process; on the way out it is asked to drain, and given time to."""
+    """The console as a child process (`program` is what Python is to run); on the way out it is asked to drain, and
+    given time to."""
     folder = data.resolve()
     environment = {
         **os.environ,
@@ -182,7 +189,7 @@ async def console_process(
         # In the demo's own folder no operator's .env is read; in a session of its own the console hears no
         # Ctrl-C, which reaches the demo alone, and the demo then drains it in order.
         console = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", env=environment, cwd=folder, stderr=output, start_new_session=True
+            sys.executable, *program, env=environment, cwd=folder, stderr=output, start_new_session=True
         )
         try:
             yield console

@@ -13,6 +13,7 @@ from .interactions import Interaction, Interactions, NoAnswer
 from .message import Message
 from .options import Rejected
 from .posting import Desk
+from .refusal import Refusal
 from .world import GUILD, STUDIO, Profile, World
 
 
@@ -48,10 +49,10 @@ class Acts:
         self._ready(channel)
         plain = {name: value.name if isinstance(value, File) else value for name, value in values.items()}
         filled = opts.fill(options, plain)
-        resolved = self._upload(channel, filled, values)
+        resolved = self._upload(channel, filled, values) | self._mention(filled)
         data = self._data(command, opts.nest(way, filled))
         if resolved:
-            data["resolved"] = {"attachments": resolved}
+            data["resolved"] = resolved
         return self._interactions.command(member, channel, path, data)
 
     def complete(
@@ -101,11 +102,9 @@ class Acts:
         data = {"id": command["id"], "name": command["name"], "type": command["type"], "options": filled}
         return data | {"guild_id": GUILD} if "guild_id" in command else data
 
-    def _upload(
-        self, channel: str, filled: list[dict[str, Any]], values: Mapping[str, Any]
-    ) -> dict[str, dict[str, object]]:
+    def _upload(self, channel: str, filled: list[dict[str, Any]], values: Mapping[str, Any]) -> dict[str, Any]:
         """Put uploaded files on the CDN; each option then carries its file's id."""
-        resolved = {}
+        resolved: dict[str, dict[str, object]] = {}
         for entry in filled:
             if entry["type"] != opts.ATTACHMENT:
                 continue
@@ -117,7 +116,31 @@ class Acts:
             kept = self._cdn.keep(channel, file.name, file.content, ephemeral=True)
             entry["value"] = kept.id
             resolved[kept.id] = self._cdn.as_discord(kept)
-        return resolved
+        return {"attachments": resolved} if resolved else {}
+
+    def _mention(self, filled: list[dict[str, Any]]) -> dict[str, Any]:
+        """Tell who the members are whom options name, by id or name; each option then carries an id."""
+        named: dict[str, Profile] = {}
+        for entry in filled:
+            if entry["type"] == opts.USER:
+                try:
+                    profile = self._world.profile(entry["value"])
+                except Refusal as error:
+                    raise Rejected(f"{entry['name']}: there is no member {entry['value']!r}.") from error
+                entry["value"] = profile.id
+                named[profile.id] = profile
+        if not named:
+            return {}
+        # Discord leaves out of a resolved member what it does not know of them here.
+        apart = ("user", "deaf", "mute")
+        return {
+            "users": {id: profile.user() for id, profile in named.items()},
+            "members": {
+                id: {name: value for name, value in profile.member().items() if name not in apart}
+                | {"permissions": profile.permissions}
+                for id, profile in named.items()
+            },
+        }
 
 
 class Member:

@@ -30,10 +30,12 @@ class Faults:
         self.cdn_delay_s = 0.0
         self._faults: list[_Fault] = []
         self._gateway: Any = None
+        self._nonces: Any = None
 
-    def attach(self, gateway: Any) -> None:
-        """The gateway whose connections may be dropped."""
+    def attach(self, gateway: Any, nonces: Any) -> None:
+        """The gateway whose connections may be dropped, and the nonces that may be forgotten."""
         self._gateway = gateway
+        self._nonces = nonces
 
     def rate_limit(
         self,
@@ -58,6 +60,11 @@ class Faults:
     def late(self, route: str | None = None, *, times: int = 1, seconds: float = 1.0) -> None:
         """Answers that take their time; what was asked for is done at once."""
         self._faults.append(_Fault("late", route, times, seconds=seconds))
+
+    def forget_nonces(self) -> None:
+        """As though minutes had gone by: a post tried again is a second message."""
+        self.struck.append("nonces forgotten")
+        self._nonces.forget()
 
     def drop_gateway(self) -> None:
         """The connections break without a close frame."""

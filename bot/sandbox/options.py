@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 3, 4, 5, 10, 11
+STRING, INTEGER, BOOLEAN, USER, NUMBER, ATTACHMENT = 3, 4, 5, 6, 10, 11
 SUBCOMMAND, GROUP = 1, 2
 
 

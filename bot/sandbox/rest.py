@@ -18,6 +18,7 @@ from .gateway import Gateway
 from .interactions import Interaction, Interactions
 from .limits import check_body
 from .message import LOADING, Message
+from .nonces import Nonces
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal, unknown
@@ -28,9 +29,9 @@ log = logging.getLogger(__name__)
 
 Answer = tuple[int, Any]
 Handler = Callable[[Call], Answer]
-NONCES_S = 5 * 60.0
 EDIT_PAUSE_S = 1.9
 KEPT = 10_000
+LAST_ID = (1 << 63) - 1
 
 
 class Rest:
@@ -45,6 +46,7 @@ class Rest:
         specification: Specification,
         faults: Faults,
         rates: Rates,
+        nonces: Nonces,
         *,
         token: str,
         violation: Callable[[str], None],
@@ -60,10 +62,10 @@ class Rest:
         self._specification = specification
         self._faults = faults
         self._rates = rates
+        self._nonces = nonces
         self._token = token
         self._violation = violation
         self._publish = publish
-        self._nonces: dict[tuple[str, str], tuple[float, str]] = {}
         self._edited: dict[str, float] = {}
 
     def routes(self, prefix: str) -> list[web.RouteDef]:
@@ -254,8 +256,9 @@ class Rest:
         channel = self._world.channel(call.params["channel_id"])
         form = Form()
         limit = form.number(("limit",), call.query.get("limit"), 1, 100, default=50)
+        after = form.number(("after",), call.query.get("after"), 0, LAST_ID)
+        before = form.number(("before",), call.query.get("before"), 0, LAST_ID, default=LAST_ID)
         form.close()
-        after, before = int(call.query.get("after", 0)), int(call.query.get("before", 1 << 63))
         found = [each for each in self._world.in_channel(channel["id"]) if each.audience is None]
         found = [each for each in found if after < int(each.id) < before]
         found = found[:limit] if "after" in call.query else found[-limit:]
@@ -274,11 +277,10 @@ class Rest:
         channel = self._world.channel(call.params["channel_id"])
         body = call.body or {}
         nonce = body.get("nonce")
-        key = (channel["id"], str(nonce))
         if nonce is not None and body.get("enforce_nonce"):
-            made, id = self._nonces.get(key, (0.0, ""))
-            if time.monotonic() - made < NONCES_S and id in self._world.messages:
-                return 200, self._show(self._world.message(id))
+            made = self._nonces.find(channel["id"], nonce)
+            if made in self._world.messages:
+                return 200, self._show(self._world.message(made))
         reference = self._reference(body.get("message_reference") or {}, channel["id"])
         message = self._desk.post(
             body,
@@ -289,7 +291,7 @@ class Rest:
             reference=reference,
         )
         if nonce is not None:
-            self._nonces[key] = (time.monotonic(), message.id)
+            self._nonces.keep(channel["id"], nonce, message.id)
         return 200, self._show(message)
 
     def _reference(self, named: dict[str, Any], channel: str) -> str | None:

@@ -20,6 +20,7 @@ from .gateway import GUILDS, Gateway
 from .interactions import Interactions
 from .live import Live
 from .message import LOADING, Message
+from .nonces import NONCES_S, Nonces
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal
@@ -37,7 +38,8 @@ class Sandbox:
     `state` is the file in which commands and messages survive a restart. `spec_dir` holds Discord's schemas.
     `public`, `gateway` and `cdn` are the addresses told to the client when it reaches this server under
     other names than its own (with `tls`, for Discord's real host names). `intents` are those the
-    application may ask for; `answer_s` and `token_s` are how long an interaction waits and lives, in seconds.
+    application may ask for; `answer_s` and `token_s` are how long an interaction waits and lives, in seconds,
+    `nonces_s` how long a nonce is remembered.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Sandbox:
         answer_s: float = 3.0,
         token_s: float = 15 * 60.0,
         heartbeat_s: float = 41.25,
+        nonces_s: float = NONCES_S,
     ) -> None:
         self.host = host
         self.port = port
@@ -80,7 +83,8 @@ class Sandbox:
             violation=self._violation,
             presence_changed=self._presence_changed,
         )
-        self.faults.attach(self.gateway)
+        self._nonces = Nonces(nonces_s)
+        self.faults.attach(self.gateway, self._nonces)
         desk = Desk(self.world, self.cdn)
         self.interactions = Interactions(
             self.world,
@@ -99,6 +103,7 @@ class Sandbox:
             self.specification,
             self.faults,
             Rates() if rates is None else rates,
+            self._nonces,
             token=token,
             violation=self._violation,
             publish=self._publish,
@@ -128,23 +133,11 @@ class Sandbox:
         return self.rest.edits_too_fast
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=REQUEST_LIMIT + 1024)
-        app.add_routes(self.rest.routes(API))
-        app.add_routes([web.get("/", self._front), web.get("/attachments/{path:.*}", self._file)])
-        app.add_routes([web.get("/ephemeral-attachments/{path:.*}", self._file), *self.live.routes()])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls)
         try:
-            await site.start()
+            await self.on()
         except OSError:  # the port is taken
-            await self._runner.cleanup()
             self._archive.close()
             raise
-        assert site._server is not None
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-        self.cdn.base = self._cdn_url or self.url
-        self.gateway.url = self._gateway_url or self.url.replace("http", "ws", 1)
         return self
 
     async def __aexit__(
@@ -155,6 +148,33 @@ class Sandbox:
         await self.gateway.close()
         await self._runner.cleanup()
         self._archive.close()
+
+    async def on(self) -> None:
+        """Listen, on the same port as before where it was `off`. Raises OSError where the port is taken."""
+        app = web.Application(client_max_size=REQUEST_LIMIT + 1024)
+        app.add_routes(self.rest.routes(API))
+        app.add_routes([web.get("/", self._front), web.get("/attachments/{path:.*}", self._file)])
+        app.add_routes([web.get("/ephemeral-attachments/{path:.*}", self._file), *self.live.routes()])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self._tls)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        assert site._server is not None
+        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        self.cdn.base = self._cdn_url or self.url
+        self.gateway.url = self._gateway_url or self.url.replace("http", "ws", 1)
+
+    async def off(self) -> None:
+        """An outage: connections break, none is taken, and what is kept in memory alone is lost; the world stays."""
+        for socket in list(self.gateway.sockets):
+            socket.cut()
+        await self._runner.cleanup()
+        self.gateway.sessions.clear()
+        self._nonces.forget()
 
     async def ready(self, timeout: float = 15.0) -> None:
         """Wait until a console has identified and registered its commands."""
@@ -171,6 +191,13 @@ class Sandbox:
             for message in self.world.messages.values()
             if channel in (None, message.channel) and not message.flags & LOADING
         ]
+
+    def duplicates(self) -> list[str]:
+        """The names of files that stand in more than one message of a channel, a name for each one too many."""
+        posted = Counter(
+            (message.channel, file.filename) for message in self.world.messages.values() for file in message.attachments
+        )
+        return [name for (_, name), count in posted.items() for _ in range(count - 1)]
 
     @contextmanager
     def expect_refusals(self) -> Iterator[list[str]]:

@@ -1,19 +1,61 @@
-"""The connection: one async engine, opened as a context, its tables made when missing."""
+"""The connection: one async engine, opened as a context, its tables brought up to date first."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, CursorResult, Result
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, CursorResult, Result, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from bot.domain.errors import Unavailable
 from bot.settings import BadSettings
-from bot.store.schema import Base
+from bot.store.migrations import NewerDatabase, upgrade
 
-Sessions = async_sessionmaker[AsyncSession]
+WRITES = "writes"
+PATIENCE_SECONDS = 10
+"""How long a statement waits for a lock that somebody else holds, before that is trouble."""
+
+LIMITS = {"lock_timeout": f"{PATIENCE_SECONDS}s", "idle_in_transaction_session_timeout": "60s"}
+"""What PostgreSQL is told: the same, and to end a transaction of a paused console, for whose locks others wait."""
+
+
+class Sessions:
+    """Sessions on one database: `reading()` sees one state of it, `begin()` changes it, all or nothing.
+
+    Trouble that passes (a lock held too long, a server that is away) is raised as Unavailable; a broken rule stays an
+    IntegrityError.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reading = async_sessionmaker(engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(engine.execution_options(**{WRITES: True}), expire_on_commit=False)
+        # SQLite has one writer at a time and lets the others ask again and again, the unlucky until they give up; here
+        # they come in their order.
+        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads."""
+        try:
+            async with self._reading() as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _named(error) from error
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncSession]:
+        """A session whose changes are committed on the way out, and undone when anything was raised."""
+        try:
+            async with self._turn, self._writing.begin() as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _named(error) from error
 
 
 def changed(result: Result[Any]) -> int:
@@ -22,35 +64,78 @@ def changed(result: Result[Any]) -> int:
     return result.rowcount
 
 
-def _sqlite_pragmas(connection: Any, _: object) -> None:
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Sessions]:
+    """Sessions on the database at `url`, an older one brought up to date. Raises BadSettings with what to mend."""
+    engine = _engine(url)
+    try:
+        try:
+            async with engine.execution_options(**{WRITES: True}).begin() as connection:
+                await connection.run_sync(upgrade)
+        except NewerDatabase as error:
+            raise BadSettings(f"DATABASE_URL: the database at {_shown(engine.url)} {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise _unusable(engine.url, getattr(error, "orig", None) or error) from error
+        yield Sessions(engine)
+    finally:
+        await engine.dispose()
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        # In memory there is one connection, which is the database: whoever comes second waits for it.
+        pool = {"pool_size": 1, "max_overflow": 0} if _in_memory(parsed) else {"pool_size": 10, "max_overflow": 20}
+        limits = {"connect_args": {"server_settings": LIMITS}} if parsed.get_driver_name() == "asyncpg" else {}
+        engine = create_async_engine(parsed, poolclass=AsyncAdaptedQueuePool, **pool, **limits)
+    except (SQLAlchemyError, ImportError) as error:
+        raise BadSettings(
+            f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite, or begin it with sqlite+aiosqlite:/// "
+            "or postgresql+asyncpg://."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        if not _in_memory(engine.url):
+            _probe(engine.url)
+        event.listen(engine.sync_engine, "connect", _sqlite_connected)
+        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _sqlite_connected(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction of its own; `_sqlite_begin` does
     cursor = connection.cursor()
-    # WAL lets readers (autocomplete) go on beside the writer (the worker).
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+    # WAL lets readers (autocomplete) go on beside the writer (the worker); FULL keeps what was committed through a loss
+    # of power too.
+    patience = f"busy_timeout={PATIENCE_SECONDS * 1000}"
+    for pragma in (patience, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-@asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Sessions]:
-    """Sessions on the database at `url`. Raises BadSettings when it cannot be reached."""
-    try:
-        engine: AsyncEngine = create_async_engine(url)
-    except (SQLAlchemyError, ImportError) as error:
-        raise BadSettings(
-            f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite, or begin it with sqlite+aiosqlite:///."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        _probe(engine.url)
-        event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
-    try:
-        try:
-            async with engine.begin() as connection:
-                await connection.run_sync(Base.metadata.create_all)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unusable(engine.url, getattr(error, "orig", None) or error) from error
-        yield async_sessionmaker(engine, expire_on_commit=False)
-    finally:
-        await engine.dispose()
+def _sqlite_begin(connection: Connection) -> None:
+    # A transaction that reads first and then writes would be refused, not made to wait, when somebody else wrote.
+    writes = connection.get_execution_options().get(WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _named(error: BaseException) -> BaseException:
+    """Passing trouble as Unavailable; what breaks a rule, and our own mistakes, as they are."""
+    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+        busy = any(word in str(error.orig) for word in ("locked", "busy", "disk"))  # SQLite's: full, or not written
+        if isinstance(error, IntegrityError) or not (busy or _away(error)):
+            return error
+    return Unavailable(f"the database does not answer: {getattr(error, 'orig', None) or error}")
+
+
+def _away(error: DBAPIError) -> bool:
+    """Whether the server said goodbye, is starting or full, chose this transaction to end a deadlock, or it waited for
+    a lock for too long."""
+    code = getattr(error.orig, "sqlstate", None) or ""
+    return code[:2] in ("08", "53", "57") or code in ("25P03", "40001", "40P01", "55P03")
 
 
 def _probe(url: URL) -> None:
@@ -62,6 +147,9 @@ def _probe(url: URL) -> None:
         raise _unusable(url, error) from error
 
 
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
 def _unusable(url: URL, cause: BaseException) -> BadSettings:
-    shown = url.render_as_string(hide_password=True)
-    return BadSettings(f"DATABASE_URL: the database at {shown} cannot be opened ({cause}).")
+    return BadSettings(f"DATABASE_URL: the database at {_shown(url)} cannot be opened ({cause}).")

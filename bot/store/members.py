@@ -22,7 +22,7 @@ class MemberSettings:
 
     async def of(self, member_id: int) -> dict[str, Value]:
         """What the member has set, by parameter."""
-        async with self._sessions() as session:
+        async with self._sessions.reading() as session:
             rows = await session.scalars(select(SettingRow).where(SettingRow.member_id == member_id))
             return {row.name: row.value for row in rows if row.name in CATALOGUE}
 
@@ -69,7 +69,7 @@ class MemberSettings:
             .order_by(RecentRow.used_at.desc())
             .limit(limit)
         )
-        async with self._sessions() as session:
+        async with self._sessions.reading() as session:
             return list(await session.scalars(statement))
 
     async def save_preset(self, member_id: int, preset: str) -> int:
@@ -97,6 +97,6 @@ class MemberSettings:
 
     async def presets(self, member_id: int) -> list[str]:
         """The names of the member's presets."""
-        async with self._sessions() as session:
+        async with self._sessions.reading() as session:
             statement = select(PresetRow.name).where(PresetRow.member_id == member_id).order_by(PresetRow.name)
             return list(await session.scalars(statement))

@@ -3,7 +3,20 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -75,19 +88,39 @@ class JobRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
     queued_at: Mapped[datetime | None] = mapped_column(UtcTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    weight: Mapped[float] = mapped_column(Float, default=1.0, server_default="1")
+    turn: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    attempt: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    worker: Mapped[str | None] = mapped_column(String(32), index=True)
+    fence: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    deaths: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class WorkerRow(Base):
+    """A process that draws. `beats` counts up while it lives; what others watch is whether it does, not a clock."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    beats: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
 
 class SheetRow(Base):
-    """The message that carries the contact sheet of a job, or of a part of it."""
+    """The message that carries the contact sheet of a job, or of a part of it.
+
+    Posting it was first tried at `tried_at`; until `message_id` is there, nobody knows whether that went well.
+    """
 
     __tablename__ = "sheets"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     part: Mapped[str] = mapped_column(String(400), primary_key=True)
-    message_id: Mapped[int] = mapped_column(BigInteger)
+    tried_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class ItemRow(Base):
-    """One recipe of a job."""
+    """One recipe of a job. `fence` is that of the lease under which it was last begun; none where nobody has begun."""
 
     __tablename__ = "items"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -99,8 +132,108 @@ class ItemRow(Base):
     state: Mapped[str] = mapped_column(String(12))
     image: Mapped[str | None] = mapped_column(String(64))
     remark: Mapped[str | None] = mapped_column(Text)
-    batch: Mapped[str | None] = mapped_column(String(25))
-    message_id: Mapped[int | None] = mapped_column(BigInteger)
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    fence: Mapped[int | None] = mapped_column(Integer)
 
     __table_args__ = (Index("items_by_state", "job_id", "state"),)
+
+
+class OutboxRow(Base):
+    """A picture that is owed to a channel, until `message_id` says which message carries it.
+
+    `batch` is the nonce of the message it goes out with; it was first tried at `tried_at`.
+    """
+
+    __tablename__ = "outbox"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    batch: Mapped[str | None] = mapped_column(String(25))
+    tried_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    message_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AccountRow(Base):
+    """Tokens of somebody: a member, a web session, what is held of either, what was spent (house), and where they
+    come from (mint), which alone is below zero, so that all balances sum to zero."""
+
+    __tablename__ = "accounts"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    key: Mapped[str] = mapped_column(String(64))
+    balance: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (
+        UniqueConstraint("kind", "key", name="one_account_each"),
+        CheckConstraint("balance >= 0 OR kind = 'mint'", name="no_account_below_zero"),
+    )
+
+
+class TransferRow(Base):
+    """Why tokens moved. `key` names what it is for, so that the same thing never moves tokens twice."""
+
+    __tablename__ = "transfers"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    job_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    actor_id: Mapped[int | None] = mapped_column(BigInteger)
+    note: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+
+class EntryRow(Base):
+    """What a transfer does to one account; the entries of a transfer sum to zero."""
+
+    __tablename__ = "entries"
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, index=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+
+
+class HoldRow(Base):
+    """What an accepted job may cost, reserved; at its end all of it is captured or released."""
+
+    __tablename__ = "holds"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    captured: Mapped[int] = mapped_column(BigInteger, default=0)
+    released: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (
+        CheckConstraint("captured >= 0 AND released >= 0 AND captured + released <= amount", name="no_more_than_held"),
+    )
+
+
+class WebSessionRow(Base):
+    """A browser's session; `id` is the SHA-256 of the secret in its cookie."""
+
+    __tablename__ = "web_sessions"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    member_id: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class LinkCodeRow(Base):
+    """A one-time code that a member got from /link; `code` is its SHA-256."""
+
+    __tablename__ = "link_codes"
+    code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    member_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AuditRow(Base):
+    """A privileged act: who did what to whom or what."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    actor_id: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(100))
+    act: Mapped[str] = mapped_column(String(30))
+    target: Mapped[str] = mapped_column(String(120))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

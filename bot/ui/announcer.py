@@ -1,7 +1,9 @@
 """The announcer: posts results and edits cards by channel id, so they outlive the interaction's 15 minutes."""
 
+import asyncio
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 import disnake
@@ -9,21 +11,63 @@ import structlog
 from disnake.http import Route, to_multipart_with_attachments
 
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import Job, JobState, Progress
+from bot.domain.job import Job, JobState, Outlook, Progress
 from bot.ui.cards import card
 from bot.ui.words import plain, short, spans
 
 log = structlog.get_logger("atelier.announcer")
 
 REFUSED_FILES = {400, 413}
+NOT_DISCORDS = {0, 40333}
+"""Codes of a refusal that comes from a wall before Discord: it says nothing of the channel, and passes."""
+
+POST_SECONDS = 100.0
+"""How long one post may take, so that it ends well before its nonce is forgotten: disnake tries several times in it."""
+
+A_PAGE = 100
+CLOCKS_APART = timedelta(hours=2)
+"""How far this machine's clock may be ahead of Discord's where a job has no card to tell when it began."""
 
 
 class Announcer:
     """The Channel port on Discord."""
 
-    def __init__(self, client: disnake.Client, seconds_left: Callable[[Job, Progress], float | None]) -> None:
+    def __init__(self, client: disnake.Client, outlook: Callable[[Job, Progress], Outlook]) -> None:
         self._client = client
-        self._seconds_left = seconds_left
+        self._outlook = outlook
+        self._unreadable: set[int] = set()
+
+    async def answers(self) -> bool:
+        """Whether Discord takes requests of ours now."""
+        try:
+            await self._client.http.request(Route("GET", "/users/@me"))
+        except Exception as error:  # whatever it is, it is no answer
+            log.debug("no answer from Discord", reason=str(error))
+            return False
+        return True
+
+    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+        """Our message that carries these files already, if there is one that is not `known`.
+
+        Looks at what was posted since the job began: a new database counts from one again, so its S1 is another.
+        None also where the channel may not be read.
+        """
+        place, wanted = job.place, set(names)
+        after = place.card_id or disnake.utils.time_snowflake(job.created_at - CLOCKS_APART)
+        try:
+            while page := await self._client.http.logs_from(place.channel_id, A_PAGE, after=after):
+                for message in page:
+                    ours = int(message["author"]["id"]) == self._client.user.id and int(message["id"]) not in known
+                    if ours and wanted <= {file["filename"] for file in message["attachments"]}:
+                        return int(message["id"])
+                after = max(int(message["id"]) for message in page)
+        except (disnake.NotFound, disnake.Forbidden) as error:
+            if error.code in NOT_DISCORDS:
+                raise
+            if place.channel_id not in self._unreadable:
+                log.warning("what a channel shows may not be read", channel=place.channel_id, reason=str(error))
+            self._unreadable.add(place.channel_id)
+        return None
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:
         """Post pictures as plain attachments, under the part of the job they belong to; the message's id."""
@@ -44,8 +88,7 @@ class Announcer:
         """Edit the job's card to what is true now."""
         if job.place.card_id is None:
             return
-        left = self._seconds_left(job, progress)
-        embed, rows = card(job, progress, remarks, seconds_left=left, pausing=pausing)
+        embed, rows = card(job, progress, remarks, outlook=self._outlook(job, progress), pausing=pausing)
         payload: dict[str, Any] = {
             "embeds": [embed.to_dict()],
             "components": [row.to_component_dict() for row in rows],
@@ -69,8 +112,11 @@ class Announcer:
         route = Route("POST", "/channels/{channel_id}/messages", channel_id=job.place.channel_id)
         form = to_multipart_with_attachments(payload, attachments)
         try:
-            message = await self._client.http.request(route, form=form, files=attachments)
+            async with asyncio.timeout(POST_SECONDS):
+                message = await self._client.http.request(route, form=form, files=attachments)
         except (disnake.NotFound, disnake.Forbidden) as error:
+            if error.code in NOT_DISCORDS:
+                raise
             raise CannotDeliver(f"channel {job.place.channel_id} refused the message: {error}") from error
         except disnake.HTTPException as error:
             if error.status in REFUSED_FILES:

@@ -8,17 +8,19 @@ from typing import Any
 
 import disnake
 
-from bot.domain.job import Job, JobState, Progress
-from bot.ui.words import bar, code, count, duration, listing, plain, short
+from bot.domain.job import Job, JobState, Outlook, Progress
+from bot.ui.words import bar, code, count, duration, listing, plain, short, standing
 
 BLUE, AMBER, GREEN, RED, GREY = 0x5B8DEF, 0xE0A33C, 0x4CAF7A, 0xD9575E, 0x80848E
 COLOURS = {
     JobState.QUOTED: BLUE,
     JobState.QUEUED: AMBER,
     JobState.RUNNING: AMBER,
+    JobState.PAUSED: BLUE,
     JobState.DONE: GREEN,
     JobState.FAILED: RED,
     JobState.CANCELLED: GREY,
+    JobState.DEAD: RED,
 }
 AXES = {"face_folder": "People", "idea": "Ideas", "generation": "Generations", "seed": "Generations"}
 """A face test's axes in words; before there were generations, they were told by their seeds."""
@@ -31,6 +33,8 @@ LONG_LABEL, LINE_LENGTH = 60, 120
 LONG_AXES = 2400
 """Characters for all axes with long labels; an embed has 6000 in all."""
 
+NO_OUTLOOK = Outlook(None, None)
+
 Row = disnake.ui.ActionRow[Any]
 Card = tuple[disnake.Embed, list[Row]]
 
@@ -40,47 +44,85 @@ def card(
     progress: Progress,
     remarks: Sequence[tuple[str, str]] = (),
     *,
-    seconds_left: float | None = None,
+    outlook: Outlook = NO_OUTLOOK,
     pausing: bool = False,
+    accepting: bool = False,
 ) -> Card:
-    """A job as it stands: an embed, and the buttons that make sense now. `remarks` are (item, sentence)."""
+    """A job as it stands: an embed, and the buttons that make sense now. `remarks` are (item, sentence).
+
+    `pausing`: the console is about to close. `accepting`: the quote is run without a Run, and may still be refused.
+    """
+    accepting = accepting and job.state is JobState.QUOTED
     embed = disnake.Embed(
         title=short(f"{job.name} · {plain(job.title)}", 250),
-        description=_story(job, progress, seconds_left, pausing),
-        colour=COLOURS[job.state],
+        description=_story(job, progress, outlook, pausing, accepting),
+        colour=AMBER if accepting else COLOURS[job.state],
     )
     _add_fixed(embed, job)
     if job.kind in ("sweep", "test"):
         _add_axes(embed, job)
     _add_remarks(embed, job, progress, remarks)
-    embed.set_footer(text=_footer(job))
-    return embed, _buttons(job)
+    embed.set_footer(text=_footer(job, accepting))
+    return embed, _buttons(job, progress, accepting)
 
 
-def _story(job: Job, progress: Progress, seconds_left: float | None, pausing: bool) -> str:
+def _story(job: Job, progress: Progress, outlook: Outlook, pausing: bool, accepting: bool) -> str:
     quote, work = _work(job) if job.quote else count(progress.total, "image"), ""
     if job.kind == "test":
         quote, work = _extent(job), f"{quote}\n"
     bars = f"{bar(progress.settled, progress.total)}  **{progress.settled:,}** of {progress.total:,}"
     match job.state:
+        case JobState.QUOTED if accepting:
+            return f"**{quote}**\n{work}Being queued …"
         case JobState.QUOTED:
-            return f"**{quote}**\n{work}{_time(job)}"
-        case _ if pausing:
+            return f"**{quote}**\n{work}{_time(job)}{_priced(job, ' {}.', capital=True)}"
+        case JobState.PAUSED:
+            kept = ", and what it has not spent stays reserved" if price(job) else ""
+            return f"{bars} · paused\nNothing further of it is drawn until **Resume**{kept}."
+        case JobState.QUEUED | JobState.RUNNING if pausing:
             return f"{bars}\nThe console is restarting; this goes on by itself when it is back."
         case JobState.QUEUED:
-            return f"**{quote}**\n{work}Queued." + (
-                f" About {duration(seconds_left)} until it is done." if seconds_left else ""
-            )
+            place = "Queued" if outlook.position is None else f"Place {outlook.position:,} in the queue"
+            when = f" · done in about {duration(outlook.seconds)}" if outlook.seconds else ""
+            head = f"{bars}\n" if progress.settled else f"**{quote}**\n{work}"
+            return f"{head}{place}{when}{_priced(job)}"
         case JobState.RUNNING:
-            left = f" · about {duration(seconds_left)} left" if seconds_left else ""
-            return f"{bars}{left}\n{quote}"
+            left = f" · about {duration(outlook.seconds)} left" if outlook.seconds else ""
+            return f"{bars}{left}\n{quote}{_priced(job)}"
+        case JobState.CANCELLED if progress.drawn:
+            return f"Cancelled after {count(progress.drawn, 'image')} of {progress.total:,}{_spent(progress)}."
         case JobState.CANCELLED:
-            return f"Cancelled after {count(progress.drawn, 'image')} of {progress.total:,}."
+            return "Cancelled before anything was drawn."
         case JobState.FAILED:
-            return "Nothing could be drawn."
-    spent = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
+            return "Nothing could be drawn" + (", so nothing was spent." if job.quote and job.quote.tokens else ".")
+        case JobState.DEAD:
+            reason = f"\n{plain(short(job.reason, 500))}" if job.reason else ""
+            return (
+                f"**Set aside** after {count(progress.drawn, 'image')} of {progress.total:,}{_spent(progress)}.{reason}"
+            )
+    took = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
     failed = f", {count(progress.failed, 'failure')}" if progress.failed else ""
-    return f"**{count(progress.drawn, 'image')}**{failed}{spent}\n{quote}"
+    return f"**{count(progress.drawn, 'image')}**{failed}{took}{_spent(progress)}\n{quote}"
+
+
+def price(job: Job) -> str:
+    """What a job costs, in words; empty where that is nothing, or another try at what failed of it.
+
+    How many faces there are is known only when they are found.
+    """
+    if job.quote is None or not job.quote.tokens or job.attempt:
+        return ""
+    return f"{'at most ' if job.quote.details else ''}{count(job.quote.tokens, 'token')}"
+
+
+def _priced(job: Job, within: str = " · {}", *, capital: bool = False) -> str:
+    """The price in the words around it; empty where there is none."""
+    told = price(job)
+    return within.format(told[:1].upper() + told[1:] if capital else told) if told else ""
+
+
+def _spent(progress: Progress) -> str:
+    return f" · {count(progress.spent, 'token')} spent" if progress.spent else ""
 
 
 def _work(job: Job) -> str:
@@ -175,24 +217,34 @@ def _most_items_first(said: tuple[str, list[str]]) -> int:
     return -len(names) if names else -sys.maxsize
 
 
-def _footer(job: Job) -> str:
+def _footer(job: Job, accepting: bool) -> str:
     asked = f"asked by {job.owner.name}"
+    if accepting:
+        return asked
     if job.state is JobState.QUOTED:
         return f"{asked} · nothing is drawn before Run"
-    return f"{asked} · {job.state.value}"
+    return f"{asked} · {standing(job.state)}"
 
 
-def _buttons(job: Job) -> list[Row]:
-    if job.state.ended:
-        return []
+def _buttons(job: Job, progress: Progress, accepting: bool) -> list[Row]:
+    """What can be done with the job now; there is a Cancel until it has ended."""
     row: Row = disnake.ui.ActionRow()
-    if job.state is JobState.QUOTED:
-        total = job.quote.cells if job.quote else 0
-        row.add_button(
-            label=f"Run {count(total, 'image')}",
-            emoji="▶️",
-            style=disnake.ButtonStyle.success,
-            custom_id=f"run:{job.id}",
-        )
-    row.add_button(label="Cancel", emoji="✖️", style=disnake.ButtonStyle.secondary, custom_id=f"cancel:{job.id}")
-    return [row]
+
+    def add(
+        act: str, label: str, emoji: str | None, style: disnake.ButtonStyle = disnake.ButtonStyle.secondary
+    ) -> None:
+        row.add_button(label=label, emoji=emoji, style=style, custom_id=f"{act}:{job.id}")
+
+    match job.state:
+        case JobState.QUOTED if not accepting:
+            total = job.quote.cells if job.quote else 0
+            add("run", f"Run {count(total, 'image')}", "▶️", disnake.ButtonStyle.success)
+        case JobState.QUEUED | JobState.RUNNING:
+            add("pause", "Pause", None)  # its sign is a box where no font has emoji, unlike the others'
+        case JobState.PAUSED:
+            add("resume", "Resume", "▶️", disnake.ButtonStyle.success)
+    if not job.state.ended:
+        add("cancel", "Cancel", "✖️")
+    elif progress.failed:
+        add("retry", f"Retry {progress.failed:,} failed", "↩️")
+    return [row] if row.children else []

@@ -2,11 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
-from bot.domain.errors import Refusal
+from bot.domain.errors import Refusal, Unavailable
+from bot.domain.job import JobState
 from sweeps.errors import Problem, SweepError
 
 MOST_PROBLEMS = 10
+DATABASE_AWAY = (
+    "The console's database does not answer just now. Try again in a minute; "
+    "whether a job was taken, /queue shows then."
+)
+"""It does not say that nothing was changed: where the answer to a commit is lost, nobody knows yet."""
 
 # A single underscore between letters and a mark within a line mean nothing to Discord, so they stay as they are.
 MARKDOWN = re.compile(r"([\\*~`|<\[]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|^[#>-])", re.MULTILINE)
@@ -30,6 +37,16 @@ def short(text: str, most: int) -> str:
 def count(number: int, noun: str) -> str:
     """1 image, 12 images."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def standing(state: JobState) -> str:
+    """A job's state in a word or two."""
+    return "set aside" if state is JobState.DEAD else state.value
+
+
+def moment(at: datetime, style: str) -> str:
+    """A moment as Discord shows it in each reader's own time; style f: a date with its time, R: 5 minutes ago."""
+    return f"<t:{int(at.timestamp())}:{style}>"
 
 
 def duration(seconds: float) -> str:
@@ -89,4 +106,6 @@ def sentence(error: BaseException) -> str | None:
             return short("\n".join([f"{len(said)} things to mend:", *shown, *more]), 1900)
         case Refusal():
             return short(str(error), 1900)
+        case Unavailable():
+            return DATABASE_AWAY
     return None

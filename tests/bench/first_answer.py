@@ -10,18 +10,47 @@ ratio. Discord allows 3 s; the goal is p99 < 1 s.
 import argparse
 import asyncio
 import tempfile
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-from bot.sandbox import File, Interaction, Sandbox
+from bot.sandbox import File, Interaction, NoAnswer, Sandbox
 from bot.sandbox.demo import console_process
 
 LONG = b"{base: {prompt: x, steps: 100}, parameters: {seed: '1-900'}}"
 GAP_SECONDS = 0.05
+SATURATING_SECONDS = 1.0
 TINY = {"MODEL_FAMILY": "tiny"}  # the console is measured, not the family
 
 
-async def measure(sandbox: Sandbox, commands: int) -> list[float]:
-    """First-answer times in seconds, sorted."""
+@dataclass(frozen=True)
+class Answered:
+    """First-answer times in seconds, in ascending order, and how many commands had no answer within Discord's 3 s."""
+
+    seconds: tuple[float, ...]
+    silent: int = 0
+
+    def at(self, share: float) -> float:
+        """The time within which this share of all commands was answered; infinite if it was not."""
+        place = min(len(self.seconds) + self.silent - 1, int((len(self.seconds) + self.silent) * share))
+        return self.seconds[place] if place < len(self.seconds) else float("inf")
+
+    @property
+    def told(self) -> str:
+        """p50, p99 and the slowest."""
+        p50, p99, slowest = (self.at(share) for share in (0.5, 0.99, 1.0))
+        silent = f", {self.silent} unanswered" if self.silent else ""
+        return f"p50 {_milliseconds(p50)}, p99 {_milliseconds(p99)}, max {_milliseconds(slowest)}{silent}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms" if isfinite(seconds) else "none"
+
+
+async def measure(sandbox: Sandbox, commands: int) -> Answered:
+    """Send so many commands, one after the other without waiting for answers."""
     members = list(sandbox.members.values())
 
     async def one(number: int) -> Interaction:
@@ -39,16 +68,46 @@ async def measure(sandbox: Sandbox, commands: int) -> list[float]:
 
     running = []
     for number in range(commands):
-        running.append(asyncio.create_task(one(number)))
+        running.append(asyncio.create_task(_timed(one(number))))
         await asyncio.sleep(GAP_SECONDS)
     answered = await asyncio.gather(*running)
-    return sorted(shown.first_answer_s or 0.0 for shown in answered)
+    return Answered(tuple(sorted(each for each in answered if each is not None)), answered.count(None))
 
 
-def line(name: str, seconds: list[float]) -> str:
+async def _timed(asking: Awaitable[Interaction]) -> float | None:
+    try:
+        return (await asking).first_answer_s
+    except NoAnswer:
+        return None
+
+
+async def idle_and_saturated(sandbox: Sandbox, commands: int) -> tuple[Answered, Answered]:
+    """Measure a console that is ready, first with nothing to do, then with a sweep that outlasts the measurement."""
+    warm = await sandbox.members["mina"].run("/imagine", prompt="x", steps=1)
+    await sandbox.until(lambda: not _going(warm), 120)
+    idle = await measure(sandbox, commands)
+    theo = sandbox.members["theo"]
+    quoted = await theo.run("/sweep", config=File("long.yaml", LONG))
+    await quoted.reply(30)
+    await theo.press(quoted, "Run")
+    await asyncio.sleep(SATURATING_SECONDS)
+    busy = await measure(sandbox, commands)
+    assert _going(quoted), "the sweep ended before the measurement did"
+    with suppress(NoAnswer):
+        await theo.press(quoted, "Cancel")
+    return idle, busy
+
+
+def _going(asked: Interaction) -> bool:
+    """Whether there is still a Cancel on its card."""
+    buttons = [button for row in (asked.message or {}).get("components", []) for button in row["components"]]
+    return asked.message is None or any(button["label"].startswith("Cancel") for button in buttons)
+
+
+def line(name: str, times: Answered) -> str:
     """One row of the table."""
-    p50, p99 = seconds[len(seconds) // 2], seconds[min(len(seconds) - 1, len(seconds) * 99 // 100)]
-    return f"{name:<10} {len(seconds):>8} {p50 * 1e3:>8.0f} {p99 * 1e3:>8.0f} {seconds[-1] * 1e3:>8.0f}"
+    p50, p99, slowest = (times.at(share) * 1e3 for share in (0.5, 0.99, 1.0))
+    return f"{name:<10} {len(times.seconds):>8} {p50:>8.0f} {p99:>8.0f} {slowest:>8.0f}"
 
 
 async def main(commands: int) -> None:
@@ -56,20 +115,11 @@ async def main(commands: int) -> None:
         data = Path(folder)
         async with Sandbox() as sandbox, console_process(sandbox, data, log=data / "log", extra=TINY):
             await sandbox.ready(60)
-            warm = await sandbox.members["mina"].run("/imagine", prompt="x", steps=1)
-            await sandbox.until(lambda: not (warm.message or {"components": [1]})["components"], 60)
-            idle = await measure(sandbox, commands)
-            quoted = await sandbox.members["theo"].run("/sweep", config=File("long.yaml", LONG))
-            await quoted.reply(30)
-            await sandbox.members["theo"].press(quoted, "Run")
-            await asyncio.sleep(1)
-            busy = await measure(sandbox, commands)
-            assert (quoted.message or {})["components"], "the sweep ended before the measurement did"
-            await sandbox.members["theo"].press(quoted, "Cancel")
+            idle, busy = await idle_and_saturated(sandbox, commands)
     print(f"{'first answer':<10} {'commands':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
     print(line("idle", idle))
     print(line("saturated", busy))
-    print(f"ratio of the medians, saturated to idle: {busy[len(busy) // 2] / idle[len(idle) // 2]:.1f}")
+    print(f"ratio of the medians, saturated to idle: {busy.at(0.5) / idle.at(0.5):.1f}")
 
 
 if __name__ == "__main__":

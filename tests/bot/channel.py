@@ -1,46 +1,100 @@
 """A channel for tests of the outbox: it keeps what is posted, and can be told to fail."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from bot.domain.job import Job, Progress
 from bot.store.jobs import Jobs
 
 
+@dataclass(frozen=True)
+class Posted:
+    """A message: its files' names, and the part of the job that it is about."""
+
+    names: tuple[str, ...]
+    part: str
+
+
 class ShortMemory:
-    """A channel that, like Discord, keeps one message a nonce; `faults` strike the next calls."""
+    """A channel that, like Discord, keeps one message a nonce, until it forgets the nonces.
+
+    `faults` strike the next posts, and while it is `silent` nothing gets through. `named` are the parts whose sheets
+    called the owner.
+    """
 
     def __init__(self) -> None:
-        self.messages: dict[str, list[str]] = {}
-        self.parts: dict[str, str] = {}
+        self.messages: list[Posted] = []
         self.named: list[str] = []
         self.shown: list[tuple[str, bool, list[str]]] = []
+        self.found: list[tuple[str, ...]] = []
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
+        self.silent = False
+        self._nonces: dict[str, int] = {}
+
+    def forget(self) -> None:
+        """Minutes have gone by: the nonces are not known any more."""
+        self._nonces.clear()
+
+    async def answers(self) -> bool:
+        return not self.silent
+
+    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+        self._through()
+        self.found.append(tuple(names))
+        there = [id for id, each in enumerate(self.messages, 1) if set(names) <= set(each.names)]
+        return next((id for id in there if id not in known), None)
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:
-        if self.accepts_before_failing or not self.faults:
-            self.messages.setdefault(nonce, [name for name, _ in files])
-            self.parts.setdefault(nonce, part)
+        self._through()
+        if nonce not in self._nonces and (self.accepts_before_failing or not self.faults):
+            self.messages.append(Posted(tuple(name for name, _ in files), part))
+            self._nonces[nonce] = len(self.messages)
         if self.faults:
             raise self.faults.pop(0)
-        return list(self.messages).index(nonce) + 1
+        return self._nonces[nonce]
 
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
         self.named += [part] * last
-        return await self.post_results(job, [(sheet.decode(), sheet)], nonce, part)
+        return await self.post_results(job, [(job.sheet_name(part), sheet)], nonce, part)
 
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
     ) -> None:
+        self._through()
         self.shown.append((job.state.value, pausing, [remark for _, remark in remarks]))
 
     @property
     def names(self) -> list[str]:
-        return [name for names in self.messages.values() for name in names]
+        """The names of all files, in order."""
+        return [name for message in self.messages for name in message.names]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many files each message has."""
+        return [len(message.names) for message in self.messages]
+
+    def _through(self) -> None:
+        if self.silent:
+            raise ConnectionRefusedError("nobody is there")
 
 
-async def delivered(jobs: Jobs, job: Job) -> None:
-    async with asyncio.timeout(5):
-        while not (await jobs.get(job.id)).delivered:  # type: ignore[union-attr]
-            await asyncio.sleep(0.01)
+async def delivered(jobs: Jobs, *all_of: Job) -> None:
+    """Wait until these jobs are wholly delivered."""
+    async with asyncio.timeout(30):
+        for job in all_of:
+            while not (await jobs.get(job.id)).delivered:  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    async with asyncio.timeout(30):
+        while not true():
+            await asyncio.sleep(0.001)
+
+
+def expected(job: Job, items: int) -> list[str]:
+    """The names of a job's pictures and of its sheet."""
+    return [*(f"{job.name}-c{n:03d}.png" for n in range(1, items + 1)), f"{job.name}-sheet.png"]

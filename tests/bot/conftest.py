@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 import bot.jobs.delivery as delivery_module
-from bot.domain.job import Job, JobState, Layout, Member, Place, Quote
+from bot.domain.account import Terms
+from bot.domain.job import Job, Layout, Leased, Member, Place, Quote
 from bot.domain.ports import NewItem
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes
@@ -15,10 +17,12 @@ from bot.store.database import Sessions, open_database
 from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
+from bot.store.orders import OrderStore
 from sweeps.recipe import resolve
 from tests.bot.studio import Detailer, quotes_of
 
 HERE = Place(10, 11)
+WORKER = "w" * 32
 MINA, THEO, ADA = Member(1, "Mina"), Member(2, "Theo"), Member(3, "Ada")
 
 
@@ -66,17 +70,17 @@ def quick_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_module, "GATHER_SECONDS", 0.01)
 
 
-async def store_job(
+async def store_quote(
     jobs: Jobs,
     owner: Member = MINA,
     items: int = 3,
     *,
     urgent: bool = False,
-    state: JobState = JobState.QUEUED,
     layout: Layout | None = None,
     people: str = "",
+    tokens: int = 0,
 ) -> Job:
-    """A job of `items` recipes that differ in their seed, in reverse execution order."""
+    """A quote of `items` recipes that differ in their seed, in reverse execution order."""
     values = {"prompt": "a test", "detail": False, "face_folder": people}
     recipes = [resolve(values, seed=seed) for seed in range(items)]
     return await jobs.create(
@@ -84,11 +88,23 @@ async def store_job(
         title="a test",
         owner=owner,
         place=HERE,
-        state=state,
         urgent=urgent,
         layout=layout or Layout((("seed", tuple(map(str, range(items)))),), None, "seed"),
         items=[
             NewItem(f"c{seed + 1:03d}", items - seed, recipe, {"seed": seed}) for seed, recipe in enumerate(recipes)
         ],
-        quote=Quote(items, 0, items, 0, 2.0 * items, None, f"{items} cells = {items} bases"),
+        quote=Quote(items, 0, items, 0, 2.0 * items, None, f"{items} cells = {items} bases", tokens),
     )
+
+
+async def store_leased(
+    jobs: Jobs, owner: Member = MINA, items: int = 3, *, worker: str = WORKER, weight: float = 1.0, **more: Any
+) -> Leased:
+    """Such a quote accepted, and leased to a worker."""
+    quoted = await store_quote(jobs, owner, items, **more)
+    return await OrderStore(jobs._sessions, worker, 1000).accept(quoted.id, Terms(weight, queued=1000))
+
+
+async def store_job(jobs: Jobs, owner: Member = MINA, items: int = 3, **more: Any) -> Job:
+    """Such a job, for tests that do not care who has leased it."""
+    return (await store_leased(jobs, owner, items, **more)).job

@@ -9,6 +9,7 @@ from PIL import Image
 from bot.domain.errors import CannotDraw
 from bot.domain.job import Place
 from bot.jobs.forecast import Forecast
+from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes, Stores
 from bot.mecene.grammar import Grammar
@@ -18,6 +19,7 @@ from bot.store.images import Images
 from bot.store.jobs import Jobs
 from bot.store.members import MemberSettings
 from sweeps.parameters import Value
+from sweeps.plan import Prices
 from sweeps.recipe import Recipe
 from tests.bot.album import MINA, add
 from tests.bot.drawer import Drawer
@@ -47,7 +49,7 @@ def quotes_of(
         stores=stores,
         queue=queue,
         renderer=drawer,
-        forecast=Forecast(drawer, queue),
+        forecast=Forecast(drawer, queue, Meter(), Prices()),
         ideas=Grammar(),
         max_cells=most,
         production=production or {},

@@ -1,7 +1,10 @@
 """What the console posts to a channel pings nobody, and a retry of it is no second message."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +13,13 @@ import pytest
 
 from bot.console import Console
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import JobState
+from bot.domain.job import Job, JobState, Outlook, Place
 from bot.store.jobs import Jobs
-from bot.ui.announcer import Announcer
+from bot.ui.announcer import A_PAGE, CLOCKS_APART, Announcer
 from bot.ui.answers import Answers
 from tests.bot.conftest import store_job
+
+US, THEM = 7, 8
 
 
 class Recorder:
@@ -24,11 +29,13 @@ class Recorder:
         self.sent: list[dict[str, Any]] = []
         self.names: list[list[str]] = []
         self.error: Exception | None = None
+        self.shown: list[dict[str, Any]] = []
+        self.pages: list[int] = []
 
-    async def request(self, route: Any, *, form: list[dict[str, Any]], files: Any) -> dict[str, str]:
+    async def request(self, route: Any, *, form: Sequence[dict[str, Any]] = (), files: Any = ()) -> dict[str, str]:
         if self.error:
             raise self.error
-        self.sent.append(json.loads(next(part["value"] for part in form if part["name"] == "payload_json")))
+        self.sent += [json.loads(part["value"]) for part in form if part["name"] == "payload_json"]
         self.names.append([file.filename for file in files])
         return {"id": "1"}
 
@@ -37,13 +44,40 @@ class Recorder:
             raise self.error
         self.sent.append(payload)
 
+    async def logs_from(self, channel: int, limit: int, after: int) -> list[dict[str, Any]]:
+        """The `limit` messages that follow `after`, of these the newest first."""
+        if self.error:
+            raise self.error
+        self.pages.append(after)
+        following = [message for message in self.shown if int(message["id"]) > after]
+        return following[:limit][::-1]
+
+    def show(self, id: int, *names: str, author: int = US) -> None:
+        """A message stands in the channel."""
+        files = [{"filename": name} for name in names]
+        self.shown.append({"id": str(id), "author": {"id": str(author)}, "attachments": files})
+
+
+def announcer_on(http: Recorder) -> Announcer:
+    client: Any = SimpleNamespace(http=http, user=SimpleNamespace(id=US))
+    return Announcer(client, lambda *_: Outlook(None, None))
+
+
+async def carded(jobs: Jobs, card: int = 5) -> Job:
+    """A job whose card is that message."""
+    job = await store_job(jobs)
+    await jobs.set_card(job.id, card)
+    return replace(job, place=Place(job.place.channel_id, job.place.guild_id, card))
+
+
+def refusal(kind: type[disnake.HTTPException], status: int, code: int = 0) -> disnake.HTTPException:
+    response: Any = SimpleNamespace(status=status, reason="no")
+    return kind(response, {"code": code, "message": "no"} if code else "no")
+
 
 async def test_nothing_that_is_posted_mentions_anybody_and_every_post_enforces_its_nonce(jobs: Jobs) -> None:
-    http: Any = Recorder()
-    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
-    job = await store_job(jobs)
-    await jobs.set_card(job.id, 5)
-    job = await jobs.get(job.id)  # type: ignore[assignment]
+    http = Recorder()
+    announcer, job = announcer_on(http), await carded(jobs)
     await announcer.post_results(job, [(f"{job.name}-c001.png", b"1")], "nonce 1")
     await announcer.post_sheet(job, b"sheet", "nonce 2")
     await announcer.show(job, await jobs.progress(job.id), [])
@@ -52,9 +86,8 @@ async def test_nothing_that_is_posted_mentions_anybody_and_every_post_enforces_i
 
 
 async def test_a_message_says_which_part_of_the_job_it_shows(jobs: Jobs) -> None:
-    http: Any = Recorder()
-    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
-    job = await store_job(jobs, state=JobState.DONE)
+    http = Recorder()
+    announcer, job = announcer_on(http), replace(await store_job(jobs), state=JobState.DONE)
     files = [(f"{job.name}-c00{number}.png", b"1") for number in (1, 2, 4)]
     await announcer.post_results(job, files, "1", "mina *b.*")
     await announcer.post_results(job, files, "2")
@@ -85,31 +118,109 @@ async def test_the_console_mentions_nobody_unless_it_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "raised"),
+    ("error", "raised"),
     [
-        (disnake.Forbidden, 403, CannotDeliver),
-        (disnake.NotFound, 404, CannotDeliver),
-        (disnake.HTTPException, 400, CannotPost),
-        (disnake.HTTPException, 413, CannotPost),
-        (disnake.HTTPException, 401, disnake.HTTPException),
-        (disnake.HTTPException, 429, disnake.HTTPException),
-        (disnake.DiscordServerError, 503, disnake.HTTPException),
+        (refusal(disnake.Forbidden, 403, 50013), CannotDeliver),
+        (refusal(disnake.Forbidden, 403, 50001), CannotDeliver),
+        (refusal(disnake.NotFound, 404, 10003), CannotDeliver),
+        (refusal(disnake.HTTPException, 400, 50035), CannotPost),
+        (refusal(disnake.HTTPException, 413), CannotPost),
+        (refusal(disnake.Forbidden, 403), disnake.Forbidden),  # of a wall before Discord, which says so in HTML
+        (refusal(disnake.Forbidden, 403, 40333), disnake.Forbidden),
+        (refusal(disnake.NotFound, 404), disnake.NotFound),
+        (refusal(disnake.HTTPException, 401), disnake.HTTPException),
+        (refusal(disnake.HTTPException, 429), disnake.HTTPException),
+        (refusal(disnake.DiscordServerError, 503), disnake.HTTPException),
+        (ConnectionRefusedError(), ConnectionRefusedError),
+        (TimeoutError(), TimeoutError),
     ],
+    ids=repr,
 )
 async def test_a_refusal_says_whether_it_concerns_the_files_the_channel_or_the_moment(
-    jobs: Jobs, kind: type[disnake.HTTPException], status: int, raised: type[Exception]
+    jobs: Jobs, error: Exception, raised: type[Exception]
 ) -> None:
-    http: Any = Recorder()
-    http.error = kind(SimpleNamespace(status=status, reason="no"), "no")  # type: ignore[arg-type]
-    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
-    with pytest.raises(raised):
-        await announcer.post_sheet(await store_job(jobs), b"sheet", "nonce")
+    http = Recorder()
+    http.error = error
+    with pytest.raises(raised) as caught:
+        await announcer_on(http).post_sheet(await store_job(jobs), b"sheet", "nonce")
+    assert type(caught.value) is (raised if raised in (CannotDeliver, CannotPost) else type(error))
+
+
+async def test_a_post_ends_before_its_nonce_is_forgotten(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hangs(Recorder):
+        async def request(self, route: Any, **_: Any) -> dict[str, str]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr("bot.ui.announcer.POST_SECONDS", 0.01)
+    with pytest.raises(TimeoutError):
+        await announcer_on(Hangs()).post_sheet(await store_job(jobs), b"sheet", "nonce")
 
 
 async def test_a_card_that_was_deleted_holds_nothing_up(jobs: Jobs) -> None:
-    http: Any = Recorder()
-    http.error = disnake.NotFound(SimpleNamespace(status=404, reason="gone"), "gone")  # type: ignore[arg-type]
-    announcer = Announcer(SimpleNamespace(http=http), lambda *_: None)  # type: ignore[arg-type]
-    job = await store_job(jobs)
-    await jobs.set_card(job.id, 5)
-    await announcer.show(await jobs.get(job.id), await jobs.progress(job.id), [])  # type: ignore[arg-type]
+    http = Recorder()
+    http.error = refusal(disnake.NotFound, 404, 10008)
+    job = await carded(jobs)
+    await announcer_on(http).show(job, await jobs.progress(job.id), [])
+
+
+async def test_a_message_is_found_by_its_files_however_much_was_said_since(jobs: Jobs) -> None:
+    http = Recorder()
+    for number in range(6, 6 + 3 * A_PAGE):
+        http.show(number, "S1-c001.png" if number % 2 else "", author=THEM)
+    http.show(1000, "S1-c001.png", "S1-c002.png")
+    for number in range(1001, 1000 + A_PAGE):
+        http.show(number)
+    job = await carded(jobs, card=5)
+    announcer = announcer_on(http)
+    assert await announcer.find(job, ["S1-c001.png", "S1-c002.png"]) == 1000
+    assert await announcer.find(job, ["S1-c002.png"]) == 1000
+    assert await announcer.find(job, ["S1-c001.png", "S1-c002.png"], known={1000}) is None
+    assert await announcer.find(job, ["S1-c001.png", "S1-c003.png"]) is None
+    assert http.pages[:4] == [5, 5 + A_PAGE, 5 + 2 * A_PAGE, 5 + 3 * A_PAGE]
+
+
+async def test_an_older_jobs_message_of_the_same_name_is_not_taken_for_this_ones(jobs: Jobs) -> None:
+    http = Recorder()
+    http.show(4, "S1-c001.png")
+    assert await announcer_on(http).find(await carded(jobs, card=5), ["S1-c001.png"]) is None
+    job = await store_job(jobs)  # without a card, its own time tells
+    for before, found in ((CLOCKS_APART + timedelta(minutes=1), False), (timedelta(), True)):
+        http.show(disnake.utils.time_snowflake(job.created_at - before), "S2-c001.png")
+        assert bool(await announcer_on(http).find(job, ["S2-c001.png"])) is found
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (refusal(disnake.Forbidden, 403, 50001), False),
+        (refusal(disnake.NotFound, 404, 10003), False),
+        (refusal(disnake.Forbidden, 403), True),
+        (refusal(disnake.DiscordServerError, 503), True),
+        (ConnectionRefusedError(), True),
+    ],
+    ids=repr,
+)
+async def test_a_channel_that_may_not_be_read_has_no_such_message_but_trouble_that_passes_says_nothing(
+    jobs: Jobs, error: Exception, passes: bool
+) -> None:
+    http = Recorder()
+    http.error = error
+    finding = announcer_on(http).find(await carded(jobs), ["S1-c001.png"])
+    if passes:
+        with pytest.raises(type(error)):
+            await finding
+    else:
+        assert await finding is None
+
+
+async def test_discord_answers_when_it_does() -> None:
+    http = Recorder()
+    assert await announcer_on(http).answers()
+    for http.error in (
+        refusal(disnake.DiscordServerError, 503),
+        refusal(disnake.HTTPException, 401),
+        ConnectionRefusedError(),
+        TimeoutError(),
+    ):
+        assert not await announcer_on(http).answers()

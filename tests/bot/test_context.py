@@ -7,6 +7,7 @@ import pytest
 from disnake import Permissions
 
 from bot.cogs.context import Services, place
+from bot.domain.account import Rules
 from bot.domain.errors import Refusal
 from bot.domain.job import Place
 
@@ -37,13 +38,19 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
         answers=NOBODY,
         faces=NOBODY,
         operator_roles=frozenset(named),
+        accounts=NOBODY,
+        web_sessions=NOBODY,
+        audit=NOBODY,
+        rules=Rules(),
     )
     inter: Any = SimpleNamespace(
         author=SimpleNamespace(id=1, display_name="Mina", roles=[SimpleNamespace(id=role) for role in held]),
         permissions=SimpleNamespace(administrator=administrator),
         guild_id=1,
     )
-    assert services.member(inter).operator is operator
+    member = services.member(inter)
+    assert member.operator is operator
+    assert member.roles == set(held)  # what they may is judged by all of their roles
 
 
 @pytest.mark.parametrize(

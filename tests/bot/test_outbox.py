@@ -1,230 +1,274 @@
-"""The outbox posts each image once, ten a message at most, whatever fails in between."""
+"""The outbox posts each image once, ten a message at most, whatever goes wrong beside it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 import bot.jobs.delivery as delivery_module
+import bot.jobs.line as line_module
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import ItemState, Job, JobState
-from bot.jobs.delivery import Post
-from bot.jobs.outbox import Outbox
-from bot.store.database import open_database
-from bot.store.images import Images
-from bot.store.jobs import Jobs
-from tests.bot.channel import ShortMemory, delivered
-from tests.bot.conftest import store_job
+from bot.domain.job import ItemState, Job
+from bot.store.database import Sessions, open_database
+from tests.bot.channel import ShortMemory, delivered, expected, until
+from tests.bot.shift import Shift
 
 pytestmark = pytest.mark.usefixtures("quick_rhythm")
 
 
-async def drawn_job(jobs: Jobs, images: Images, items: int) -> Job:
-    job = await store_job(jobs, items=items)
-    for item in await jobs.items(job.id):
-        image = await images.put(f"picture {item.number}".encode())
-        await jobs.settle(job.id, item.number, ItemState.DRAWN, image=image)
-    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
-    return job
+@pytest.fixture
+def shift(sessions: Sessions, tmp_path: Path) -> Shift:
+    return Shift(sessions, tmp_path)
 
 
-def outbox_of(jobs: Jobs, images: Images, channel: ShortMemory, sheet: bytes | None = b"sheet") -> Outbox:
-    async def give_up(job: Job) -> None:
-        await jobs.cancel_waiting(job.id)
-        await jobs.move(job.id, to=JobState.CANCELLED, only_from=[JobState.QUEUED])
-
-    return Outbox(Post(jobs, images, channel, lambda *_: sheet, give_up))
-
-
-def expected(job: Job, items: int) -> list[str]:
-    return [*(f"{job.name}-c{n:03d}.png" for n in range(1, items + 1)), "sheet"]
-
-
-async def test_images_come_in_messages_of_at_most_ten_and_the_sheet_last(jobs: Jobs, images: Images) -> None:
+async def test_images_come_in_messages_of_at_most_ten_and_the_sheet_last(shift: Shift) -> None:
     channel = ShortMemory()
-    job = await drawn_job(jobs, images, 23)
-    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
+    job = await shift.drawn(23)
+    async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
-        await delivered(jobs, job)
-    assert [len(names) for names in channel.messages.values()] == [10, 10, 3, 1]
+        await delivered(shift.jobs, job)
+    assert channel.sizes == [10, 10, 3, 1]
     assert channel.names == expected(job, 23)
+    assert channel.found == []  # nothing went wrong, so nothing was looked for
 
 
-@pytest.mark.parametrize("accepted", [True, False])
-async def test_a_failed_post_is_tried_again_as_the_same_message(jobs: Jobs, images: Images, accepted: bool) -> None:
+async def test_draining_posts_what_is_drawn_and_leaves_the_rest(shift: Shift) -> None:
     channel = ShortMemory()
-    channel.faults = [ConnectionError("lost"), ConnectionError("lost again")]
-    channel.accepts_before_failing = accepted
-    job = await drawn_job(jobs, images, 4)
-    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
+    job = await shift.job(3)
+    async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
-        await delivered(jobs, job)
-    assert channel.names == expected(job, 4)
-
-
-async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message(jobs: Jobs, images: Images) -> None:
-    channel = ShortMemory()
-    channel.faults = [ConnectionError("accepted, and then lost")]
-    channel.accepts_before_failing = True
-    job = await store_job(jobs, items=3)
-    await jobs.settle(job.id, 2, ItemState.DRAWN, image=await images.put(b"2"))
-    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
-        outbox.changed(job)
-        async with asyncio.timeout(5):
-            while channel.faults:
-                await asyncio.sleep(0)
-        for number in (1, 3):
-            await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
-        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
-        outbox.changed(job)
-        await delivered(jobs, job)
-    assert sorted(channel.names) == expected(job, 3)[:-1]
-
-
-async def test_draining_posts_what_is_drawn_and_leaves_the_rest(jobs: Jobs, images: Images) -> None:
-    channel = ShortMemory()
-    job = await store_job(jobs, items=3)
-    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
-        outbox.changed(job)
-        await asyncio.sleep(0.05)
-        await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
+        await until(lambda: channel.shown)
+        await shift.draw(job, 1)
     assert channel.names == [f"{job.name}-c001.png"]
     assert channel.shown[-1] == ("queued", True, [])
-    assert not (await jobs.get(job.id)).delivered  # type: ignore[union-attr]
+    assert not (await shift.jobs.get(job.id)).delivered  # type: ignore[union-attr]
 
 
-async def test_a_crash_after_a_post_was_accepted_does_not_post_it_again(jobs: Jobs, images: Images) -> None:
-    channel = ShortMemory()
-    channel.faults = [ConnectionError("accepted, and then the console was killed")] * 9
-    channel.accepts_before_failing = True
-    job = await store_job(jobs, items=3)
-    await jobs.settle(job.id, 2, ItemState.DRAWN, image=await images.put(b"2"))
-    async with outbox_of(jobs, images, channel).delivering() as outbox:
-        outbox.changed(job)
-        await asyncio.sleep(0.05)
-    channel.faults.clear()
-    for number in (1, 3):
-        await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
-    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
-    async with outbox_of(jobs, images, channel).delivering() as another:
-        await another.resume()
-        await delivered(jobs, job)
-    assert sorted(channel.names) == expected(job, 3)
-
-
-async def test_a_channel_that_is_gone_calls_the_job_off_and_says_so(jobs: Jobs, images: Images) -> None:
+async def test_a_channel_that_is_gone_calls_the_job_off_and_says_so(shift: Shift) -> None:
     channel = ShortMemory()
     channel.faults = [CannotDeliver("the channel was deleted")]
-    job = await store_job(jobs, items=2)
-    await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
-    async with outbox_of(jobs, images, channel).delivering() as outbox:
+    job = await shift.job(2)
+    await shift.draw(job, 1)
+    async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
-        await delivered(jobs, job)
+        await delivered(shift.jobs, job)
     assert channel.names == []
     assert channel.shown == [("cancelled", False, [delivery_module.REFUSED])]
-    assert [item.state for item in await jobs.items(job.id)] == [ItemState.DRAWN, ItemState.CANCELLED]
+    assert [item.state for item in await shift.jobs.items(job.id)] == [ItemState.DRAWN, ItemState.CANCELLED]
 
 
-async def test_files_refused_together_are_tried_apart_and_the_guilty_one_is_held_back(
-    jobs: Jobs, images: Images
-) -> None:
+async def test_files_refused_together_are_tried_apart_and_the_guilty_one_is_held_back(shift: Shift) -> None:
     channel = ShortMemory()
     channel.faults = [CannotPost("together"), CannotPost("the first one")]
-    job = await drawn_job(jobs, images, 3)
-    async with outbox_of(jobs, images, channel).delivering() as outbox:
+    job = await shift.drawn(3)
+    async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
-        await delivered(jobs, job)
+        await delivered(shift.jobs, job)
     assert channel.names == expected(job, 3)[1:]
     assert channel.shown[-1][2] == ["Discord refused its picture; it is kept on disk."]
 
 
-async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(jobs: Jobs, images: Images) -> None:
+async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(shift: Shift) -> None:
     channel = ShortMemory()
-    job = await store_job(jobs, items=3)
-    large = await images.put(b"x" * (delivery_module.BYTES_A_FILE + 1))
-    for number, image in ((1, large), (2, "f" * 64), (3, await images.put(b"3"))):
-        await jobs.settle(job.id, number, ItemState.DRAWN, image=image)
-    await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
-    async with outbox_of(jobs, images, channel).delivering() as outbox:
-        outbox.changed(job)
-        await delivered(jobs, job)
-    assert channel.names == [f"{job.name}-c003.png", "sheet"]
+    job = await shift.job(3)
+    large = await shift.images.put(b"x" * (delivery_module.BYTES_A_FILE + 1))
+    for number, image in ((1, large), (2, "f" * 64)):
+        await shift.store(job, number, image)
+    await shift.draw(job, 3)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
+    assert channel.names == [f"{job.name}-c003.png", f"{job.name}-sheet.png"]
     assert [remark.split(";")[0] for remark in channel.shown[-1][2]] == [
         "It is too large for Discord (10 MiB)",
         "Its file is gone from the images folder.",
     ]
 
 
-async def test_a_message_stays_below_discords_bytes(
-    jobs: Jobs, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_message_stays_below_discords_bytes(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_module, "BYTES_A_MESSAGE", 2 * len(b"picture 1"))
     channel = ShortMemory()
-    job = await drawn_job(jobs, images, 5)
-    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+    job = await shift.drawn(5)
+    async with shift.outbox(channel, None).delivering() as outbox:
         outbox.changed(job)
-        await delivered(jobs, job)
-    assert [len(names) for names in channel.messages.values()] == [2, 2, 1]
+        await delivered(shift.jobs, job)
+    assert channel.sizes == [2, 2, 1]
     assert channel.names == expected(job, 5)[:-1]
 
 
-async def test_after_a_message_of_one_the_next_may_hold_ten(
-    jobs: Jobs, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_after_a_message_of_one_the_next_may_hold_ten(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_module, "RHYTHM_SECONDS", 2.0)  # all ten are stored within one pause
     channel = ShortMemory()
-    job = await store_job(jobs, items=11)
-    await jobs.settle(job.id, 1, ItemState.DRAWN, image=await images.put(b"1"))
-    async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+    job = await shift.job(11)
+    await shift.draw(job, 1)
+    async with shift.outbox(channel, None).delivering() as outbox:
         outbox.changed(job)
-        async with asyncio.timeout(5):
-            while not channel.shown:  # the card follows when nothing more is owed
-                await asyncio.sleep(0.001)
-        for number in range(2, 12):
-            await jobs.settle(job.id, number, ItemState.DRAWN, image=await images.put(b"%d" % number))
-        await jobs.move(job.id, to=JobState.DONE, only_from=[JobState.QUEUED])
-        outbox.changed(job)
-        await delivered(jobs, job)
+        await until(lambda: channel.shown)  # the card follows when nothing more is owed
+        await shift.draw(job, *range(2, 12))
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
     assert channel.names == expected(job, 11)[:-1]
-    assert [len(names) for names in channel.messages.values()] == [1, 10]
+    assert channel.sizes == [1, 10]
 
 
-async def test_a_job_of_a_new_database_is_not_taken_for_one_of_the_old(tmp_path: Path, images: Images) -> None:
+async def test_a_job_of_a_new_database_is_not_taken_for_one_of_the_old(tmp_path: Path) -> None:
     channel = ShortMemory()
     for name in ("old", "new"):
         async with open_database(f"sqlite+aiosqlite:///{tmp_path}/{name}.db") as sessions:
-            jobs = Jobs(sessions)
-            job = await drawn_job(jobs, images, 1)
-            async with outbox_of(jobs, images, channel, None).delivering() as outbox:
+            shift = Shift(sessions, tmp_path / name)
+            job = await shift.drawn(1)
+            async with shift.outbox(channel, None).delivering() as outbox:
                 outbox.changed(job)
-                await delivered(jobs, job)
+                await delivered(shift.jobs, job)
     assert channel.names == ["S1-c001.png", "S1-c001.png"]
 
 
-async def test_what_was_wholly_delivered_is_not_delivered_again(jobs: Jobs, images: Images) -> None:
+async def test_what_was_wholly_delivered_is_not_delivered_again(shift: Shift) -> None:
     channel = ShortMemory()
-    job = await drawn_job(jobs, images, 2)
-    await jobs.delivered(job.id)
-    async with outbox_of(jobs, images, channel, b"sheet").delivering() as outbox:
+    job = await shift.drawn(2)
+    assert await shift.owed.delivered(job)
+    async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
     assert (channel.names, channel.shown) == ([], [])
 
 
-async def test_a_job_of_which_nothing_was_drawn_has_no_sheet(jobs: Jobs, images: Images) -> None:
+async def test_a_job_of_which_nothing_was_drawn_has_no_sheet(shift: Shift) -> None:
     channel = ShortMemory()
-    job = await store_job(jobs, items=2)
-    for number in (1, 2):
-        await jobs.settle(job.id, number, ItemState.FAILED, remark="no")
-    await jobs.move(job.id, to=JobState.FAILED, only_from=[JobState.QUEUED])
-    async with outbox_of(jobs, images, channel).delivering() as outbox:
-        outbox.changed(job)
-        await delivered(jobs, job)
+    job = await shift.job(2)
+    await shift.fail(job, 1, 2)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
     assert channel.names == []
     assert channel.shown[-1][:2] == ("failed", False)
 
 
-async def test_two_messages_begun_apart_are_not_thrown_together(jobs: Jobs, images: Images) -> None:
-    job = await drawn_job(jobs, images, 3)
-    await jobs.into_batch(job.id, [2], "a former message")
-    await jobs.into_batch(job.id, [3], "another one")
-    assert [item.number for item in await jobs.next_batch(job.id, 10)] == [2]
+async def test_a_job_that_is_tried_again_has_a_second_sheet_and_nothing_else_twice(shift: Shift) -> None:
+    channel = ShortMemory()
+    job = await shift.job(3)
+    await shift.draw(job, 1, 3)
+    await shift.fail(job, 2)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
+        outbox.changed(await shift.retry(job))
+        await shift.draw(job, 2)
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
+    first, second, third, sheet = expected(job, 3)
+    assert channel.names == [first, third, sheet, second, f"{job.name}-sheet-2.png"]
+
+
+async def test_a_job_that_is_tried_again_while_its_sheet_goes_out_is_delivered_once_more(shift: Shift) -> None:
+    channel = ShortMemory()
+    job = await shift.job(2)
+    await shift.draw(job, 1)
+    await shift.fail(job, 2)
+    post: Callable[..., Awaitable[int]] = channel.post_sheet
+    pressed: list[Job] = []
+
+    async def post_sheet(posted: Job, *what: object, **more: object) -> int:
+        message = await post(posted, *what, **more)
+        if not pressed:
+            pressed.append(await shift.retry(job))
+            outbox.changed(pressed[0])
+        return message
+
+    channel.post_sheet = post_sheet  # type: ignore[method-assign]
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(await shift.end(job))
+        await until(lambda: pressed)
+        await shift.draw(job, 2)
+        outbox.changed(await shift.end(job))
+        await delivered(shift.jobs, job)
+    first, second, sheet = expected(job, 2)
+    assert channel.names == [first, sheet, second, f"{job.name}-sheet-2.png"]
+
+
+async def test_a_change_that_comes_as_a_delivery_ends_is_not_lost(shift: Shift) -> None:
+    channel = ShortMemory()
+    job = await shift.job(2)
+    await shift.draw(job, 1)
+    await shift.fail(job, 2)
+    store: Callable[[Job], Awaitable[bool]] = shift.owed.delivered
+    pressed: list[Job] = []
+
+    async def delivered_then_tried_again(ended: Job) -> bool:
+        wholly = await store(ended)
+        if not pressed:
+            pressed.append(await shift.retry(job))
+            await shift.draw(job, 2)
+            outbox.changed(await shift.end(job))
+        return wholly
+
+    shift.owed.delivered = delivered_then_tried_again  # type: ignore[method-assign]
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(await shift.end(job))
+        await until(lambda: len(channel.messages) == 4)
+    first, second, sheet = expected(job, 2)
+    assert channel.names == [first, sheet, second, f"{job.name}-sheet-2.png"]
+
+
+async def test_while_the_channel_is_silent_all_wait_and_then_go_in_the_order_they_were_queued(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "ASK_SECONDS", 0.05)
+    channel = ShortMemory()
+    asked: list[bool] = []
+    answers = channel.answers
+
+    async def counted() -> bool:
+        asked.append(await answers())
+        return asked[-1]
+
+    channel.answers = counted  # type: ignore[method-assign]
+    first, second, third = [await shift.job(12) for _ in range(3)]
+    async with shift.outbox(channel).delivering() as outbox:
+        channel.silent = True
+        for job in (third, first, second):  # noticed in another order
+            await shift.draw(job, *range(12, 0, -1))
+            outbox.changed(await shift.end(job))
+            await asyncio.sleep(0.03)
+        await until(lambda: len(asked) > 3)
+        assert channel.names == []
+        channel.silent = False
+        await delivered(shift.jobs, first, second, third)
+    assert channel.names == [*expected(first, 12), *expected(second, 12), *expected(third, 12)]
+    assert channel.sizes == [10, 2, 1] * 3
+
+
+async def test_a_job_that_fails_by_itself_holds_no_other_up(shift: Shift) -> None:
+    channel = ShortMemory()
+    broken, other = await shift.drawn(2), await shift.drawn(2)
+    show: Callable[..., Awaitable[None]] = channel.show
+
+    async def refuses(job: Job, *what: object, **more: object) -> None:
+        if job.id == broken.id:
+            raise RuntimeError("the card is broken")
+        await show(job, *what, **more)
+
+    channel.show = refuses  # type: ignore[method-assign]
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(broken)
+        outbox.changed(other)
+        await delivered(shift.jobs, other)
+        channel.show = show  # type: ignore[method-assign]
+        await delivered(shift.jobs, broken)
+
+
+async def test_closing_during_an_outage_waits_for_nothing(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "ASK_SECONDS", 3600.0)
+    channel = ShortMemory()
+    channel.silent = True
+    job = await shift.drawn(2)
+    async with asyncio.timeout(30), shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        while not outbox._line._silent:
+            await asyncio.sleep(0.001)
+    channel.silent = False
+    async with shift.outbox(channel).delivering() as another:
+        monkeypatch.setattr(line_module, "ASK_SECONDS", 0.01)
+        await another.resume()
+        await delivered(shift.jobs, job)
+    assert channel.names == expected(job, 2)

@@ -1,9 +1,12 @@
 """What members read: nothing of theirs is formatted, every number is one a person can use."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bot.domain.errors import Refusal
-from bot.ui.words import bar, code, count, duration, listing, plain, sentence, short, spans
+from bot.domain.errors import Refusal, Unavailable
+from bot.domain.job import JobState
+from bot.ui.words import bar, code, count, duration, listing, moment, plain, sentence, short, spans, standing
 from sweeps.errors import Problem, SweepError
 
 
@@ -78,3 +81,21 @@ def test_errors_become_sentences_and_faults_of_ours_do_not() -> None:
     assert many.startswith("14 things to mend:\n- `p0`: wrong\n")
     assert many.endswith("… and 4 more.")
     assert sentence(ValueError("internals")) is None
+
+
+def test_a_database_that_is_away_is_told_without_claiming_that_nothing_was_changed() -> None:
+    said = sentence(Unavailable("could not connect to postgres:secret@10.0.0.7"))
+    assert said == (
+        "The console's database does not answer just now. Try again in a minute; whether a job was taken, "
+        "/queue shows then."
+    )
+
+
+def test_a_moment_is_shown_in_each_readers_own_time() -> None:
+    assert moment(datetime(2026, 7, 1, 12, 0, 0, 999_999, tzinfo=UTC), "R") == "<t:1782907200:R>"
+
+
+def test_a_state_is_told_in_words() -> None:
+    assert {standing(state) for state in JobState} == {
+        "quoted", "queued", "running", "paused", "done", "failed", "cancelled", "set aside",
+    }  # fmt: skip

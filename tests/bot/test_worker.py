@@ -4,23 +4,33 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bot.jobs.worker as worker_module
+from bot.domain.account import Terms
+from bot.domain.errors import Unavailable
 from bot.domain.job import ItemState, Job, JobState, Member
-from bot.domain.ports import NewItem
+from bot.domain.ports import Drawn, NewItem
+from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
 from bot.jobs.sitters import MOST_KEPT, Sitters
 from bot.jobs.worker import Worker
 from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
-from sweeps.recipe import resolve
+from bot.store.leases import LeaseStore
+from bot.store.ledger import Ledger
+from bot.store.orders import OrderStore
+from bot.store.presence import Presence
+from bot.store.schema import ItemRow, JobRow
+from sweeps.plan import Prices
+from sweeps.recipe import Recipe, resolve
 from tests.bot.album import add, picture
-from tests.bot.conftest import HERE, MINA, THEO, store_job
+from tests.bot.conftest import HERE, MINA, THEO, store_leased
 from tests.bot.drawer import Drawer
 
 
@@ -29,20 +39,39 @@ def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "STORE_PAUSE_SECONDS", 0.01)
 
 
+@dataclass(frozen=True)
+class Shop:
+    """A worker at work, and what it works with."""
+
+    worker: Worker
+    queue: JobQueue
+    drawer: Drawer
+    leases: LeaseStore
+    orders: OrderStore
+    changed: list[Job]
+
+    async def admit(self, jobs: Jobs, items: int = 3, owner: Member = MINA, people: str = "", **more: Any) -> Job:
+        """A job that it draws from now on."""
+        leased = await store_leased(jobs, owner, items, worker=self.leases.worker, people=people, **more)
+        self.worker.admit(leased)
+        return leased.job
+
+    async def idle(self) -> None:
+        """Until everything has ended."""
+        await until(lambda: len(self.queue) == 0)
+
+
 @asynccontextmanager
 async def at_work(
-    jobs: Jobs, folder: Path, drawer: Drawer | None = None
-) -> AsyncIterator[tuple[Worker, JobQueue, Drawer]]:
-    queue, drawer = JobQueue(8), drawer or Drawer()
-    faces = Faces(folder / "faces")
-    async with Worker(queue, jobs, Images(folder), faces, drawer, lambda job: None).working() as worker:
-        yield worker, queue, drawer
-
-
-async def admit(queue: JobQueue, jobs: Jobs, items: int = 3, owner: Member = MINA, people: str = "") -> Job:
-    job = await store_job(jobs, owner, items=items, people=people)
-    queue.admit(job, await jobs.items(job.id))
-    return job
+    jobs: Jobs, folder: Path, drawer: Drawer | None = None, kind: type[LeaseStore] = LeaseStore, beat: float = 30.0
+) -> AsyncIterator[Shop]:
+    queue, drawer, changed = JobQueue(8), drawer or Drawer(), list[Job]()
+    async with kind(jobs._sessions, Presence(folder / "workers"), 30.0).held() as leases:
+        worker = Worker(
+            queue, leases, Images(folder), Faces(folder / "faces"), drawer, Meter(), Prices(1, 1), changed.append
+        )
+        async with worker.beating(beat), worker.working():
+            yield Shop(worker, queue, drawer, leases, OrderStore(jobs._sessions, leases.worker, 1000), changed)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -60,17 +89,17 @@ async def state(jobs: Jobs, job: Job) -> JobState:
 async def test_what_is_to_know_of_a_picture_is_kept_a_sentence_a_line(jobs: Jobs, tmp_path: Path) -> None:
     drawer = Drawer()
     drawer.notes = ("The prompt is too long.", "No face found.")
-    async with at_work(jobs, tmp_path, drawer) as (_, queue, _):
-        job = await admit(queue, jobs, 1)
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        job = await shop.admit(jobs, 1)
+        await shop.idle()
     assert await jobs.remarks(job.id) == [("c001", "The prompt is too long.\nNo face found.")]
 
 
 async def test_a_job_runs_to_its_end_and_frees_its_place(jobs: Jobs, tmp_path: Path) -> None:
-    async with at_work(jobs, tmp_path) as (_, queue, drawer):
-        job = await admit(queue, jobs, 5)
-        await until(lambda: len(queue) == 0)
-    assert sorted(drawer.drawn) == [0, 1, 2, 3, 4]
+    async with at_work(jobs, tmp_path) as shop:
+        job = await shop.admit(jobs, 5)
+        await shop.idle()
+    assert sorted(shop.drawer.drawn) == [0, 1, 2, 3, 4]
     assert await state(jobs, job) is JobState.DONE
     assert {item.state for item in await jobs.items(job.id)} == {ItemState.DRAWN}
 
@@ -78,9 +107,9 @@ async def test_a_job_runs_to_its_end_and_frees_its_place(jobs: Jobs, tmp_path: P
 async def test_an_image_that_fails_leaves_its_neighbours_alone(jobs: Jobs, tmp_path: Path) -> None:
     drawer = Drawer()
     drawer.failing = {1}
-    async with at_work(jobs, tmp_path, drawer) as (_, queue, _):
-        job = await admit(queue, jobs, 3)
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        job = await shop.admit(jobs, 3)
+        await shop.idle()
     assert await state(jobs, job) is JobState.DONE
     assert await jobs.remarks(job.id) == [("c002", "seed 1 cannot be drawn")]
 
@@ -88,80 +117,206 @@ async def test_an_image_that_fails_leaves_its_neighbours_alone(jobs: Jobs, tmp_p
 async def test_a_job_of_which_nothing_could_be_drawn_has_failed(jobs: Jobs, tmp_path: Path) -> None:
     drawer = Drawer()
     drawer.failing = {0, 1}
-    async with at_work(jobs, tmp_path, drawer) as (_, queue, _):
-        job = await admit(queue, jobs, 2)
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        job = await shop.admit(jobs, 2)
+        await shop.idle()
     assert await state(jobs, job) is JobState.FAILED
 
 
 async def test_cancelling_stops_what_is_being_drawn_at_its_next_step(jobs: Jobs, tmp_path: Path) -> None:
-    async with at_work(jobs, tmp_path) as (worker, queue, drawer):
-        drawer.hold.clear()
-        job = await admit(queue, jobs, 4)
-        await until(lambda: queue.waiting_work(job) < 8)
-        await worker.cancel(job)
-        await until(lambda: len(queue) == 0)
-    assert drawer.drawn == []
+    async with at_work(jobs, tmp_path) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 4)
+        await until(lambda: shop.queue.waiting_work(job) < 8)
+        await shop.orders.cancel(job.id)
+        shop.worker.let_go(job.id)
+        await shop.idle()
+        await until(lambda: not shop.drawer.at_it)
+    assert shop.drawer.drawn == []
     assert await state(jobs, job) is JobState.CANCELLED
 
 
-async def test_a_queued_job_that_nobody_has_begun_ends_when_it_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
-    queue = JobQueue(8)
-    worker = Worker(queue, jobs, Images(tmp_path), Faces(tmp_path), Drawer(), lambda job: None)  # not at work
-    job = await admit(queue, jobs, 2)
-    await worker.cancel(job)
-    assert len(queue) == 0
-    assert await state(jobs, job) is JobState.CANCELLED
+async def test_a_cancel_at_another_console_is_heard_of_at_the_next_beat(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path, beat=0.02) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 4)
+        await until(lambda: shop.drawer.at_it > 0)
+        await shop.orders.cancel(job.id)
+        await shop.idle()
+        await until(lambda: not shop.drawer.at_it)
+    assert shop.drawer.drawn == []
+
+
+async def test_a_pause_lets_what_is_drawn_come_to_its_end_and_begins_nothing_more(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 3)
+        await until(lambda: shop.drawer.at_it == 1)
+        await shop.orders.pause(job.id)  # as another console would: this one finds out when it begins the next
+        shop.drawer.hold.set()
+        await until(lambda: shop.queue.is_paused(job.id))
+        assert len(shop.drawer.drawn) == 1
+        await shop.orders.resume(job.id)
+        shop.queue.resume(job.id)
+        await shop.idle()
+    assert sorted(shop.drawer.drawn) == [0, 1, 2]
+
+
+async def test_pausing_and_going_on_at_another_console_are_heard_of(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path, Drawer(slots=1), beat=0.02) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 2)
+        await until(lambda: shop.drawer.at_it == 1)
+        await shop.orders.pause(job.id)
+        await until(lambda: shop.queue.is_paused(job.id))
+        await shop.orders.resume(job.id)
+        shop.drawer.hold.set()
+        await shop.idle()
+    assert await state(jobs, job) is JobState.DONE
 
 
 async def test_a_start_ends_a_job_that_has_all_its_outcomes(jobs: Jobs, tmp_path: Path) -> None:
-    job = await store_job(jobs, items=1)
-    await jobs.settle(job.id, 1, ItemState.DRAWN, image="a" * 64)
-    async with at_work(jobs, tmp_path) as (worker, queue, drawer):
-        await worker.resume()
-        assert len(queue) == 0
-    assert drawer.drawn == []
-    assert await state(jobs, job) is JobState.DONE
+    leased = await store_leased(jobs, items=1)
+    former = LeaseStore(jobs._sessions, Presence(tmp_path), 1)
+    former.worker = leased.lease.worker
+    await former.settle(leased.lease, 1, ItemState.DRAWN, image="a" * 64)
+    async with at_work(jobs, tmp_path) as shop:
+        await shop.worker.claim()
+        assert len(shop.queue) == 0
+    assert shop.drawer.drawn == []
+    assert await state(jobs, leased.job) is JobState.DONE
+    assert [job.state for job in shop.changed] == [JobState.DONE]
 
 
-async def test_draining_stores_what_is_done_and_leaves_the_rest_waiting(jobs: Jobs, tmp_path: Path) -> None:
-    async with at_work(jobs, tmp_path) as (_, queue, drawer):
-        job = await admit(queue, jobs, 4)
-        await until(lambda: len(drawer.drawn) >= 2)
-        drawer.hold.clear()
+async def test_draining_stores_what_is_done_and_leaves_the_rest_to_the_next_start(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path) as shop:
+        job = await shop.admit(jobs, 4)
+        await until(lambda: len(shop.drawer.drawn) >= 2)
+        shop.drawer.hold.clear()
     items = await jobs.items(job.id)
     drawn = [item for item in items if item.state is ItemState.DRAWN]
-    assert len(drawn) == len(drawer.drawn)
+    assert len(drawn) == len(shop.drawer.drawn)
     assert {item.state for item in items} == {ItemState.DRAWN, ItemState.WAITING}
-    async with at_work(jobs, tmp_path) as (again, queue, more):
-        await again.resume()
-        await until(lambda: len(queue) == 0)
-    assert sorted(drawer.drawn + more.drawn) == [0, 1, 2, 3]
+    async with at_work(jobs, tmp_path) as again:
+        await again.worker.claim()
+        await again.idle()
+    assert sorted(shop.drawer.drawn + again.drawer.drawn) == [0, 1, 2, 3]
     assert await state(jobs, job) is JobState.DONE
 
 
-class Stumbling(Jobs):
-    """A store that fails now and then, as a locked database does."""
-
-    def __init__(self, jobs: Jobs, method: str, times: int) -> None:
-        super().__init__(jobs._sessions)
-        working = getattr(self, method)
-
-        async def stumble(*arguments: object, **more: object) -> object:
-            nonlocal times
-            times -= 1
-            if times >= 0:
-                raise OSError("database is locked")
-            return await working(*arguments, **more)
-
-        setattr(self, method, stumble)
+async def test_what_a_picture_really_took_is_billed(jobs: Jobs, tmp_path: Path) -> None:
+    """One of two bases was remembered, and of three faces one was found."""
+    drawer = Drawer(slots=1)
+    drawer.took = {0: (1, 1), 1: (0, 0)}
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        job = await shop.admit(jobs, 2, tokens=8)
+        await shop.idle()
+    assert (await jobs.progress(job.id)).spent == 2
+    balance = await Ledger(jobs._sessions, 1000).balance(MINA.id)
+    assert (balance.available, balance.held) == (998, 0)
 
 
-@pytest.mark.parametrize("method", ["settle", "move", "progress"])
-async def test_a_store_that_fails_for_a_while_loses_nothing(jobs: Jobs, tmp_path: Path, method: str) -> None:
-    async with at_work(Stumbling(jobs, method, times=6), tmp_path) as (_, queue, _):
-        first, second = await admit(queue, jobs, 2), await admit(queue, jobs, 2)
-        await until(lambda: len(queue) == 0)
+async def test_what_costs_more_than_was_quoted_takes_no_more_than_was_held(jobs: Jobs, tmp_path: Path) -> None:
+    drawer = Drawer()
+    drawer.took = {0: (1, 9)}
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        job = await shop.admit(jobs, 1, tokens=3)
+        await shop.idle()
+    assert (await jobs.progress(job.id)).spent == 3
+
+
+async def test_who_lost_a_lease_lets_the_job_go_and_bills_nothing(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 2, tokens=2)
+        await until(lambda: shop.drawer.at_it == 2)
+        async with jobs._sessions.begin() as session:
+            row = await session.get(JobRow, job.id)
+            assert row is not None
+            row.worker, row.fence = "x" * 32, row.fence + 1  # another took it over
+        shop.drawer.hold.set()
+        await until(lambda: len(shop.drawer.drawn) == 2)
+        await shop.idle()
+    assert {item.state for item in await jobs.items(job.id)} == {ItemState.WAITING}
+    assert (await jobs.progress(job.id)).spent == 0
+
+
+async def test_what_was_accepted_and_never_queued_is_drawn_after_two_beats(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path, beat=0.02) as shop:
+        leased = await store_leased(jobs, items=2, worker=shop.leases.worker)
+        await until(lambda: len(shop.drawer.drawn) == 2)
+        await shop.idle()
+    assert await state(jobs, leased.job) is JobState.DONE
+
+
+async def test_what_the_dead_left_is_drawn_and_a_suspect_with_nothing_beside_it(jobs: Jobs, tmp_path: Path) -> None:
+    drawer = Drawer(slots=4)
+    suspect, other = await store_leased(jobs, MINA, 3), await store_leased(jobs, THEO, 6)
+    async with jobs._sessions.begin() as session:
+        row, item = await session.get(JobRow, suspect.job.id), await session.get(ItemRow, (suspect.job.id, 3))
+        assert row is not None and item is not None
+        row.deaths, item.fence = 1, row.fence  # it was being drawn when its second worker died
+    alone: list[int] = []
+    draw = drawer.draw
+
+    async def watched(recipe: Recipe, *, owner: str, **more: Any) -> Drawn:
+        drawn = await draw(recipe, owner=owner, **more)
+        if owner == str(MINA.id) and not alone:
+            alone.append(drawer.at_it)
+        return drawn
+
+    drawer.draw = watched  # type: ignore[assignment, method-assign]
+    async with at_work(jobs, tmp_path, drawer) as shop:
+        await shop.worker.claim()
+        await shop.idle()
+    assert alone == [0]
+    for job in (suspect.job, other.job):
+        assert await state(jobs, job) is JobState.DONE
+
+
+class Stumbling(LeaseStore):
+    """Leases in a store that fails now and then, as a locked database does."""
+
+    failing = ""
+    times = 6
+
+    def __getattribute__(self, name: str) -> Any:
+        kind = type(self)
+        if name == kind.failing and kind.times > 0:
+            kind.times -= 1
+            raise Unavailable("the database is locked")
+        return super().__getattribute__(name)
+
+
+class CommittedAndCutOff(LeaseStore):
+    """A store whose connection is lost right after each commit, so that it never says so."""
+
+    async def settle(self, *arguments: Any, **more: Any) -> bool:
+        if await super().settle(*arguments, **more):
+            raise Unavailable("the server closed the connection")
+        return False
+
+
+async def test_an_outcome_of_which_the_store_did_not_say_so_is_neither_lost_nor_billed_twice(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    async with at_work(jobs, tmp_path, kind=CommittedAndCutOff) as shop:
+        job = await shop.admit(jobs, 3, tokens=3)
+        await shop.idle()
+    assert await state(jobs, job) is JobState.DONE
+    assert (await jobs.progress(job.id)).spent == 3
+    assert sorted(shop.drawer.drawn) == [0, 1, 2]  # and none is drawn again
+
+
+@pytest.mark.parametrize("method", ["begin", "settle", "end"])
+async def test_a_store_that_fails_for_a_while_loses_nothing(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(Stumbling, "failing", method)
+    monkeypatch.setattr(Stumbling, "times", 6)
+    async with at_work(jobs, tmp_path, kind=Stumbling) as shop:
+        first, second = await shop.admit(jobs, 2), await shop.admit(jobs, 2)
+        await shop.idle()
     for job in (first, second):
         assert await state(jobs, job) is JobState.DONE
         assert {item.state for item in await jobs.items(job.id)} == {ItemState.DRAWN}
@@ -179,9 +334,9 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing(
         return await put(self, png)
 
     monkeypatch.setattr(Images, "put", sometimes)
-    async with at_work(jobs, tmp_path) as (_, queue, _):
-        job = await admit(queue, jobs, 3)
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path) as shop:
+        job = await shop.admit(jobs, 3)
+        await shop.idle()
     assert {item.state for item in await jobs.items(job.id)} == {ItemState.DRAWN}
 
 
@@ -196,11 +351,11 @@ async def test_somebody_whom_the_owner_may_not_draw_any_more_fails_that_picture_
     """Theo's job was accepted before the name became somebody else's; Mina's own goes on."""
     faces = Faces(tmp_path / "faces")
     await add(faces, MINA, "nina")
-    async with at_work(jobs, tmp_path) as (_, queue, drawer):
-        his, hers = await admit(queue, jobs, 1, THEO, "nina"), await admit(queue, jobs, 1, MINA, "nina")
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path) as shop:
+        his, hers = await shop.admit(jobs, 1, THEO, "nina"), await shop.admit(jobs, 1, MINA, "nina")
+        await shop.idle()
     assert (await state(jobs, his), await state(jobs, hers)) == (JobState.FAILED, JobState.DONE)
-    assert len(drawer.sitters) == 1
+    assert len(shop.drawer.sitters) == 1
     assert await remark(jobs, his) == (
         'You have no person named "nina", or no longer: photos can be removed, and sharing can end.'
     )
@@ -209,28 +364,28 @@ async def test_somebody_whom_the_owner_may_not_draw_any_more_fails_that_picture_
 async def test_who_is_removed_while_a_job_runs_is_in_no_further_picture(jobs: Jobs, tmp_path: Path) -> None:
     faces = Faces(tmp_path / "faces")
     await add(faces, MINA, "nina")
-    async with at_work(jobs, tmp_path, Drawer(slots=1)) as (_, queue, drawer):
-        drawer.hold.clear()
-        job = await admit(queue, jobs, 3, MINA, "nina")
-        await until(lambda: len(drawer.sitters) == 1)
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as shop:
+        shop.drawer.hold.clear()
+        job = await shop.admit(jobs, 3, MINA, "nina")
+        await until(lambda: len(shop.drawer.sitters) == 1)
         await faces.remove(MINA, "nina")
-        drawer.hold.set()
-        await until(lambda: len(queue) == 0)
-    assert len(drawer.drawn) == len(drawer.sitters) == 1
+        shop.drawer.hold.set()
+        await shop.idle()
+    assert len(shop.drawer.drawn) == len(shop.drawer.sitters) == 1
     assert [item.state for item in await jobs.items(job.id)].count(ItemState.FAILED) == 2
 
 
 async def test_a_photo_that_is_removed_while_a_job_runs_is_in_no_further_picture(jobs: Jobs, tmp_path: Path) -> None:
     faces = Faces(tmp_path / "faces")
     await add(faces, MINA, "nina", picture(1), picture(2))
-    async with at_work(jobs, tmp_path, Drawer(slots=1)) as (_, queue, drawer):
-        drawer.hold.clear()
-        await admit(queue, jobs, 2, MINA, "nina")
-        await until(lambda: len(drawer.sitters) == 1)
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as shop:
+        shop.drawer.hold.clear()
+        await shop.admit(jobs, 2, MINA, "nina")
+        await until(lambda: len(shop.drawer.sitters) == 1)
         await faces.remove(MINA, "nina", "photo 1")
-        drawer.hold.set()
-        await until(lambda: len(queue) == 0)
-    assert [len(photos["nina"]) for photos in drawer.sitters] == [2, 1]
+        shop.drawer.hold.set()
+        await shop.idle()
+    assert [len(photos["nina"]) for photos in shop.drawer.sitters] == [2, 1]
 
 
 async def test_all_lanes_share_one_reading_of_a_persons_photos_and_let_it_go_with_the_job(
@@ -246,15 +401,15 @@ async def test_all_lanes_share_one_reading_of_a_persons_photos_and_let_it_go_wit
         return open_file(path, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", counted)
-    async with at_work(jobs, tmp_path, Drawer(slots=16)) as (worker, queue, drawer):
-        drawer.hold.clear()
-        await admit(queue, jobs, 24, MINA, "nina")
-        await until(lambda: len(drawer.sitters) == 16)
-        drawer.hold.set()
-        await until(lambda: len(queue) == 0)
-        assert worker._sitters == {}
-    assert all(each["nina"] is drawer.sitters[0]["nina"] for each in drawer.sitters)
-    assert (len(drawer.sitters), len(reads)) == (24, 2)
+    async with at_work(jobs, tmp_path, Drawer(slots=16)) as shop:
+        shop.drawer.hold.clear()
+        await shop.admit(jobs, 24, MINA, "nina")
+        await until(lambda: len(shop.drawer.sitters) == 16)
+        shop.drawer.hold.set()
+        await shop.idle()
+        assert shop.worker._sitters == {}
+    assert all(each["nina"] is shop.drawer.sitters[0]["nina"] for each in shop.drawer.sitters)
+    assert (len(shop.drawer.sitters), len(reads)) == (24, 2)
 
 
 async def test_of_many_people_few_are_kept_at_a_time(tmp_path: Path) -> None:
@@ -283,9 +438,9 @@ async def test_a_photo_that_may_not_be_read_fails_the_picture_and_is_not_tried_f
         return open_file(path, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", forbid)
-    async with at_work(jobs, tmp_path) as (_, queue, _):
-        job = await admit(queue, jobs, 1, MINA, "nina")
-        await until(lambda: len(queue) == 0)
+    async with at_work(jobs, tmp_path) as shop:
+        job = await shop.admit(jobs, 1, MINA, "nina")
+        await shop.idle()
     assert await state(jobs, job) is JobState.FAILED
     assert (await remark(jobs, job)).startswith("nina's photo 1 (")
 
@@ -305,10 +460,8 @@ async def test_an_uploaded_photo_that_cannot_be_read_fails_the_picture_with_a_se
 
     monkeypatch.setattr(Images, "get", fail)
     recipe = replace(resolve({"prompt": "x"}, seed=1), photo="a" * 64)
-    job = await jobs.create(
-        kind="detail", title="x", owner=MINA, place=HERE, state=JobState.QUEUED, items=[NewItem("c001", 1, recipe)]
-    )
-    async with at_work(jobs, tmp_path) as (_, queue, _):
-        queue.admit(job, await jobs.items(job.id))
-        await until(lambda: len(queue) == 0)
+    job = await jobs.create(kind="detail", title="x", owner=MINA, place=HERE, items=[NewItem("c001", 1, recipe)])
+    async with at_work(jobs, tmp_path) as shop:
+        shop.worker.admit(await shop.orders.accept(job.id, Terms()))
+        await shop.idle()
     assert (await remark(jobs, job)).startswith(sentence)

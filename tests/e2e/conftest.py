@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"bodies checked against Discord's specification: {counts}")
 
 
+def may_cancel(card: Mapping[str, Any]) -> bool:
+    """Whether a card has a Cancel button: until its job has ended."""
+    return any(button["custom_id"].startswith("cancel:") for row in card["components"] for button in row["components"])
+
+
 @dataclass
 class Running:
     """A sandbox and the console connected to it."""
@@ -44,7 +49,7 @@ class Running:
 
         def look() -> bool:
             card = quoted.message
-            return bool(card and card["embeds"] and not card["components"])
+            return bool(card and card["embeds"] and not may_cancel(card))
 
         await self.sandbox.until(look, timeout)
         assert quoted.message is not None

@@ -167,12 +167,12 @@ def test_what_was_remembered_of_people_can_be_forgotten(with_slow, slow, recipe,
     engine, wanted = with_slow(), recipe(prompt="a man img", face_folder="mina", start_merge_step=1)
     first = engine.draw(wanted, photos=photos).result(60)
     looked = len(slow.threads)
-    assert engine.draw(wanted, photos=photos).result(60).repeated
+    assert engine.draw(wanted, photos=photos).result(60).bases == 0
     assert (len(slow.threads), len(encoded)) == (looked, 1)
     engine.forget()
     again = engine.draw(wanted, photos=photos).result(60)
     hook.remove()
-    assert not again.repeated
+    assert again.bases == 1
     assert (array(again) == array(first)).all()
     assert (len(slow.threads), len(encoded)) == (2 * looked, 2)
 
@@ -248,7 +248,7 @@ def test_a_picture_with_its_faces_drawn_comes_from_the_memo(with_slow, recipe, c
     first = engine.draw(wanted).result(60)
     steps = len(calls)
     again = engine.draw(wanted).result(60)
-    assert (first.repeated, again.repeated) == (False, True)
+    assert (first.passes, again.passes) == (1, 0)
     assert (array(first) == array(again)).all()
     assert len(calls) == steps
 

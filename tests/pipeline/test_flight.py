@@ -18,14 +18,14 @@ def test_120_recipes_with_one_base_draw_it_once(engine, recipe, calls):
     assert len(set(recipes)) == 120
     drawings = [future.result() for future in [engine.draw(wanted) for wanted in recipes]]
     assert len(calls) == 4
-    assert [drawing.repeated for drawing in drawings].count(False) == 1
+    assert sum(drawing.bases for drawing in drawings) == 1
     assert [pixels.read_recipe(drawing.png) for drawing in drawings] == recipes
 
 
 def test_a_finished_picture_comes_from_the_memo_with_the_askers_own_recipe(engine, recipe, calls):
     first = engine.draw(recipe()).result()
     again = engine.draw(recipe(weight=0.5)).result(timeout=30)
-    assert (first.repeated, again.repeated, again.seconds) == (False, True, 0.0)
+    assert (first.bases, again.bases, again.seconds) == (1, 0, 0.0)
     assert pixels.read_recipe(again.png) == recipe(weight=0.5)
     assert len(calls) == 4
 
@@ -33,7 +33,7 @@ def test_a_finished_picture_comes_from_the_memo_with_the_askers_own_recipe(engin
 def test_the_memo_lets_go_of_pictures_beyond_its_bytes(new_engine, recipe, calls):
     engine = new_engine(memo_bytes=0)
     first, again = engine.draw(recipe()).result(), engine.draw(recipe()).result()
-    assert not again.repeated
+    assert again.bases == 1
     assert first.png == again.png
     assert len(calls) == 8
 
@@ -45,7 +45,7 @@ def test_whoever_asks_in_flight_waits_for_the_same_picture(gate, engine, recipe,
     second = engine.draw(recipe(), on_step=lambda done, steps: watched.append((done, steps)))
     gate.open.set()
     assert first.result().png == second.result().png
-    assert (first.result().repeated, second.result().repeated) == (False, True)
+    assert (first.result().bases, second.result().bases) == (1, 0)
     assert watched == [(2, 4), (3, 4), (4, 4)]
     assert len(calls) == 4
 
@@ -57,7 +57,7 @@ def test_when_the_first_asker_stops_the_second_takes_the_flight_over(gate, engin
     gate.open.set()
     with pytest.raises(Stopped):
         first.result()
-    assert not second.result().repeated
+    assert second.result().bases == 1
     assert len(calls) == 4
 
 
@@ -113,16 +113,16 @@ def test_a_picture_is_fresh_before_its_first_step_alone_and_its_work_is_what_the
 
 
 def test_an_asker_ends_once_whatever_comes_first_and_after(recipe):
-    drawing = Drawing(b"", recipe(), 0.0, 4)
+    drawing = Drawing(b"", recipe(), 0.0, 4, 1, 0)
     stopped = Stopped("Stopped.")
     for first, ends in (("resolve", drawing), ("fail", stopped)):
         asker = Asker(recipe(), "", False, lambda: False, lambda done, steps: None)
-        getattr(asker, first)(ends)
-        asker.resolve(drawing)
+        assert getattr(asker, first)(ends) is (True if first == "resolve" else None)
+        assert not asker.resolve(drawing)
         asker.fail(stopped)
         assert (asker.future.exception() or asker.future.result()) is ends
     gone = Asker(recipe(), "", False, lambda: False, lambda done, steps: None)
     assert gone.future.cancel()
-    gone.resolve(drawing)
+    assert not gone.resolve(drawing)
     gone.fail(stopped)
     assert gone.future.cancelled()

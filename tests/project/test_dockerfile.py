@@ -145,14 +145,14 @@ def console_libraries() -> list[str]:
 
 
 def test_the_console_image_names_libraries_of_the_project_only():
-    known = [Requirement(text) for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["postgres"])]
+    known = [Requirement(text) for text in PROJECT["dependencies"]]
     known_names = {(canonicalize_name(item.name), frozenset(item.extras)) for item in known}
     named = [Requirement(text) for text in console_libraries()]
     assert {(canonicalize_name(item.name), frozenset(item.extras)) for item in named} <= known_names
 
 
 def test_the_console_image_brings_no_engine():
-    libraries = closure(text for text in console_libraries() if text != "asyncpg")
+    libraries = closure(console_libraries())
     assert not {"torch", "diffusers", "transformers", "onnxruntime", "opencv-python"} & set(libraries)
 
 
@@ -173,7 +173,7 @@ def test_the_console_image_holds_each_library_that_the_console_imports():
     ours = {"bot", "pipeline", "sweeps"}
     imported = set().union(*map(imported_at_start, modules)) - set(sys.stdlib_module_names) - ours
     assert "disnake" in imported
-    held = closure(text for text in console_libraries() if text != "asyncpg")
+    held = closure(console_libraries())
     home = metadata.packages_distributions()
     missing = {name for name in imported if not {canonicalize_name(found) for found in home[name]} & set(held)}
     assert not missing
@@ -186,7 +186,7 @@ def test_the_generation_image_installs_every_library_of_the_project():
     listed = subprocess.run(
         ["sh", "-c", listing], cwd=ROOT, env={"PATH": path}, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert listed == PROJECT["dependencies"] + PROJECT["optional-dependencies"]["postgres"]
+    assert listed == PROJECT["dependencies"]
 
 
 def test_the_generation_image_ends_with_the_gpu_build_of_onnxruntime_alone():

@@ -65,6 +65,11 @@ def make(**settings: Any) -> commands.InteractionBot:
     async def measure(inter: disnake.ApplicationCommandInteraction, file: disnake.Attachment) -> None:
         await inter.response.send_message(f"{file.filename} {len(await file.read())}")
 
+    @bot.slash_command(description="Says who somebody is")
+    async def greet(inter: disnake.ApplicationCommandInteraction, whom: disnake.User) -> None:
+        roles = len(whom.roles) if isinstance(whom, disnake.Member) else "no"
+        await inter.response.send_message(f"{whom.id} {whom.display_name}, {roles} roles")
+
     @bot.slash_command(description="Has two halves")
     async def halves(inter: disnake.ApplicationCommandInteraction) -> None:
         pass

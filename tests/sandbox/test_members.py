@@ -27,6 +27,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     "a word for a switch": ("echo", {"text": "x", "loud": "very"}, "loud: expected True or False, got 'very'."),
     "no listed choice": ("echo", {"text": "x", "tone": "cold"}, "tone: choose one of plain, warm."),
     "a text for a file": ("measure", {"file": "x"}, "file: expected a file."),
+    "nobody whom one could mean": ("greet", {"whom": "zoe"}, "whom: there is no member 'zoe'."),
     "a command with halves": ("halves", {}, "/halves needs one of its subcommands: left."),
     "a half that is not there": ("halves right", {}, "/halves has no subcommand right."),
     "a file above 10 MiB": (
@@ -44,6 +45,14 @@ async def test_a_wrong_command_is_a_sentence_and_never_sent(sandbox: Sandbox) ->
                 await sandbox.members["mina"].run(path, **values)
             assert str(caught.value).startswith(sentence), name
         assert not any("/interactions/" in each for each in sandbox.rest.requests)
+
+
+async def test_a_member_is_named_to_a_command_by_name_or_id(sandbox: Sandbox) -> None:
+    async with running(sandbox, small_bot.make()):
+        mina, theo = sandbox.members["mina"], sandbox.members["theo"]
+        for whom in ("theo", theo.id):
+            shown = await mina.run("greet", whom=whom)
+            assert shown.content == f"{theo.id} Theo, 2 roles"  # everyone's, and artists
 
 
 async def test_a_button_that_cannot_be_pressed_is_a_sentence(sandbox: Sandbox) -> None:

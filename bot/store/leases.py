@@ -1,0 +1,202 @@
+"""Leases: which worker draws a job, shown by a heartbeat, and guarded by a fencing token.
+
+No clock is compared with another: a worker is dead when the kernel says so (on this machine), or when its count of
+heartbeats has stood still for a whole lease of the observer's own time.
+"""
+
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.errors import Fenced
+from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start
+from bot.store import ledger, rows
+from bot.store.database import Sessions, changed
+from bot.store.jobs import ACCEPTED_VALUES
+from bot.store.orders import end, leased_to
+from bot.store.presence import Presence
+from bot.store.schema import ItemRow, JobRow, OutboxRow, WorkerRow, now
+
+MOST_DEATHS = 3
+"""Workers that may die at a job, one after another and without finishing an image of it, before it is set aside."""
+
+SET_ASIDE = "Not drawn: the job was set aside."
+
+
+class LeaseStore:
+    """The Leases port on a database, for one worker; `seconds` is how long another one may be silent."""
+
+    def __init__(self, sessions: Sessions, presence: Presence, seconds: float) -> None:
+        self.worker = uuid4().hex
+        self._sessions = sessions
+        self._presence = presence
+        self._seconds = seconds
+        self._beats = 0
+        self._beaten = 0.0
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator["LeaseStore"]:
+        """Enrolled while the context is open; on the way out every lease is released."""
+        self._presence.enter(self.worker)
+        try:
+            async with self._sessions.begin() as session:
+                session.add(WorkerRow(id=self.worker))
+            yield self
+            await self._release()
+        finally:
+            self._presence.leave(self.worker)
+
+    async def beat(self) -> dict[int, tuple[int, JobState]]:
+        """Say that this worker lives; its accepted jobs as they stand: (fence, state) by job."""
+        mine = select(JobRow.id, JobRow.fence, JobRow.state)
+        mine = mine.where(JobRow.worker == self.worker, JobRow.state.in_(ACCEPTED_VALUES))
+        self._beats += 1
+        async with self._sessions.begin() as session:
+            alive = update(WorkerRow).where(WorkerRow.id == self.worker).values(beats=self._beats)
+            if not changed(await session.execute(alive)):
+                # Somebody took it for dead. It lives on, with what it gets from now on.
+                session.add(WorkerRow(id=self.worker, beats=self._beats))
+            accepted = {job: (fence, JobState(state)) for job, fence, state in await session.execute(mine)}
+        before, self._beaten = self._beaten, time.monotonic()
+        if self._beaten - before > self._seconds / 2:
+            self._seen.clear()  # the store was away, or this process paused: others were silent for no other reason
+        return accepted
+
+    async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
+        """Lease the accepted jobs that nobody living holds, or that this worker lost; and those set aside instead."""
+        gone = await self._gone()
+        free = (
+            select(JobRow)
+            .where(JobRow.state.in_(ACCEPTED_VALUES))
+            .where(
+                JobRow.worker.is_(None)
+                | JobRow.worker.in_(gone)
+                | JobRow.worker.not_in(select(WorkerRow.id))
+                | (JobRow.worker == self.worker) & JobRow.id.in_(lost)
+            )
+            .order_by(JobRow.id)
+            .with_for_update(skip_locked=True)
+        )
+        leased, dead = [], []
+        async with self._sessions.begin() as session:
+            for row in (await session.scalars(free)).all():
+                if row.worker not in (None, self.worker) and (begun := await self._begun(session, row)):
+                    row.deaths += 1
+                    if row.deaths >= MOST_DEATHS:
+                        await self._set_aside(session, row, begun)
+                        dead.append(rows.job(row))
+                        continue
+                leased.append(await leased_to(session, row, self.worker))
+            for worker in gone:
+                await session.execute(delete(WorkerRow).where(WorkerRow.id == worker))
+        return [await each for each in leased], dead
+
+    async def begin(self, lease: Lease, number: int) -> Start:
+        """An item is about to be drawn; whether it is to be. Raises Fenced."""
+        begun = (
+            update(ItemRow)
+            .where(ItemRow.job_id == lease.job_id, ItemRow.number == number, ItemRow.state == ItemState.WAITING.value)
+            .values(fence=lease.fence)
+        )
+        async with self._sessions.begin() as session:
+            row = await self._guarded(session, lease)
+            if row.state == JobState.PAUSED.value:
+                return Start.PAUSED
+            if not changed(await session.execute(begun)):
+                return Start.SETTLED
+            row.state = JobState.RUNNING.value
+            return Start.BEGUN
+
+    async def settle(
+        self,
+        lease: Lease,
+        number: int,
+        state: ItemState,
+        *,
+        image: str | None = None,
+        remark: str | None = None,
+        tokens: int = 0,
+    ) -> bool:
+        """Record an item's outcome once: its state, what it costs, and that it is to be posted. Raises Fenced."""
+        settled = (
+            update(ItemRow)
+            .where(ItemRow.job_id == lease.job_id, ItemRow.number == number, ItemRow.state == ItemState.WAITING.value)
+            .values(state=state.value, image=image, remark=remark, settled_at=now())
+        )
+        async with self._sessions.begin() as session:
+            row = await self._guarded(session, lease)
+            if not changed(await session.execute(settled)):
+                return False
+            row.deaths = 0
+            if image is not None:
+                session.add(OutboxRow(job_id=lease.job_id, number=number))
+                await ledger.capture(session, lease.job_id, row.attempt, number, tokens)
+            return True
+
+    async def end(self, lease: Lease) -> Job | None:
+        """Give a job its end state and release what is left of its hold, if every item has an outcome; else None."""
+        async with self._sessions.begin() as session:
+            row = await self._guarded(session, lease)
+            return rows.job(row) if await end(session, row) else None
+
+    async def _guarded(self, session: AsyncSession, lease: Lease) -> JobRow:
+        """The job's row, locked, while the lease holds. Raises Fenced: a newer one was given, or the job ended."""
+        row = await session.get(JobRow, lease.job_id, with_for_update=True, populate_existing=True)
+        if row is None or (row.worker, row.fence) != (lease.worker, lease.fence):
+            raise Fenced(f"the lease {lease.fence} of job {lease.job_id} does not hold any more")
+        return row
+
+    async def _gone(self) -> list[str]:
+        """The workers that are dead: as the kernel says, or silent for a whole lease."""
+        async with self._sessions.reading() as session:
+            others = await session.execute(select(WorkerRow.id, WorkerRow.beats).where(WorkerRow.id != self.worker))
+            beats = {worker: count for worker, count in others}
+        moment, seen = time.monotonic(), self._seen
+        self._seen = {
+            worker: seen[worker] if worker in seen and seen[worker][0] == count else (count, moment)
+            for worker, count in beats.items()
+        }
+        return [
+            worker
+            for worker, (_, since) in self._seen.items()
+            if self._presence.is_dead(worker) or moment - since > self._seconds
+        ]
+
+    @staticmethod
+    async def _begun(session: AsyncSession, row: JobRow) -> list[str]:
+        """The items that the holder of the last lease had begun and not finished."""
+        begun = select(ItemRow.name).where(
+            ItemRow.job_id == row.id, ItemRow.state == ItemState.WAITING.value, ItemRow.fence == row.fence
+        )
+        return list(await session.scalars(begun.order_by(ItemRow.number)))
+
+    @staticmethod
+    async def _set_aside(session: AsyncSession, row: JobRow, begun: Collection[str]) -> None:
+        """A job that its workers do not survive: its hold is released, and its neighbours go on."""
+        await session.execute(
+            update(ItemRow)
+            .where(ItemRow.job_id == row.id, ItemRow.state == ItemState.WAITING.value)
+            .values(state=ItemState.FAILED.value, remark=SET_ASIDE, settled_at=now())
+        )
+        await end(session, row)
+        names = ", ".join(sorted(begun)[:5]) + (" and others" if len(begun) > 5 else "")
+        row.state = JobState.DEAD.value
+        row.reason = (
+            f"The console died {MOST_DEATHS} times while it drew this ({names}), so it was set aside. "
+            "What was reserved for it was given back."
+        )
+
+    async def _release(self) -> None:
+        """Let others go on at once; what was begun counts as not begun."""
+        mine = (JobRow.worker == self.worker) & JobRow.state.in_(ACCEPTED_VALUES)
+        async with self._sessions.begin() as session:
+            jobs = list(await session.scalars(select(JobRow.id).where(mine).order_by(JobRow.id).with_for_update()))
+            waiting = (ItemRow.job_id.in_(jobs)) & (ItemRow.state == ItemState.WAITING.value)
+            await session.execute(update(ItemRow).where(waiting).values(fence=None))
+            await session.execute(update(JobRow).where(JobRow.id.in_(jobs)).values(worker=None))
+            await session.execute(delete(WorkerRow).where(WorkerRow.id == self.worker))

@@ -1,0 +1,241 @@
+"""The ledger: whatever anybody has came to them by transfers, and the entries of each transfer sum to zero.
+
+The functions work inside of the caller's transaction, so that a picture and what it costs are recorded together.
+Whoever moves tokens first locks the account of the member (or web session) whose they are, after the hold if there is
+one. What is held of an owner's account changes under that lock only, and the house and the mint come last; two owners
+are locked by ascending id. So nobody waits in a circle, and no balance is read while somebody else changes it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import BigInteger, case, cast, func, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.account import Balance, Kind, Movement
+from bot.domain.errors import Refusal, TooFewTokens
+from bot.domain.job import Member
+from bot.store import audit
+from bot.store.accounts import AccountKind, balance_of, id_of, insert, locked
+from bot.store.database import Sessions
+from bot.store.schema import AccountRow, EntryRow, HoldRow, JobRow, TransferRow, now
+
+
+async def account_of(session: AsyncSession, member_id: int, starting: int) -> AccountRow:
+    """The member's account, locked until the transaction ends; on first use it is opened with `starting` tokens."""
+    account_id, new = await id_of(session, AccountKind.MEMBER, str(member_id))
+    account = await locked(session, account_id)
+    if new:
+        await open_with(session, account_id, starting)
+    return account
+
+
+async def open_with(session: AsyncSession, account_id: int, tokens: int) -> None:
+    """Bring a new account its first tokens; an account gets them once."""
+    mint, _ = await id_of(session, AccountKind.MINT)
+    await transfer(session, f"opening:{account_id}", Kind.OPENING, {mint: -tokens, account_id: tokens})
+
+
+async def transfer(
+    session: AsyncSession,
+    key: str,
+    kind: Kind,
+    amounts: Mapping[int, int],
+    *,
+    job_id: int | None = None,
+    actor_id: int | None = None,
+    note: str = "",
+) -> bool:
+    """Move tokens between accounts, by account id; what leaves one is negative. Amounts of zero leave no entry.
+
+    False, and nothing done, where a transfer of that key exists. Raises ValueError for amounts that do not sum to zero,
+    IntegrityError where an account would fall below zero.
+    """
+    if sum(amounts.values()):
+        raise ValueError(f"the amounts of {key} sum to {sum(amounts.values())}, not to zero: {dict(amounts)}")
+    row = insert(session, TransferRow).values(
+        key=key, kind=kind.value, job_id=job_id, actor_id=actor_id, note=note, at=now()
+    )
+    new = row.on_conflict_do_nothing(index_elements=[TransferRow.key]).returning(TransferRow.id)
+    if (transfer_id := await session.scalar(new)) is None:
+        return False
+    for account_id, amount in sorted(amounts.items()):
+        if amount:
+            # The row is there: an INSERT .. ON CONFLICT UPDATE would have a debit checked as if it were a balance.
+            account = update(AccountRow).where(AccountRow.id == account_id)
+            await session.execute(account.values(balance=AccountRow.balance + amount))
+            session.add(EntryRow(transfer_id=transfer_id, account_id=account_id, amount=amount))
+    await session.flush()
+    return True
+
+
+async def hold(session: AsyncSession, job_id: int, attempt: int, account: AccountRow, tokens: int) -> None:
+    """Reserve what a job may cost at this attempt; `account` is one that this transaction has locked.
+
+    Raises TooFewTokens, ValueError for less than nothing, IntegrityError where this attempt has a hold.
+    """
+    if tokens < 0:
+        raise ValueError(f"{tokens} tokens cannot be held")
+    owner = await locked(session, account.id)
+    if tokens > owner.balance:
+        raise TooFewTokens(tokens, owner.balance)
+    session.add(HoldRow(job_id=job_id, attempt=attempt, account_id=owner.id, amount=tokens))
+    await session.flush()
+    if tokens:
+        amounts = {owner.id: -tokens, await _held(session, owner.id): tokens}
+        await transfer(session, f"hold:{job_id}:{attempt}", Kind.HOLD, amounts, job_id=job_id)
+
+
+async def capture(session: AsyncSession, job_id: int, attempt: int, number: int, tokens: int) -> int:
+    """Spend some of what is held, for one item; how many tokens were taken.
+
+    Never more than is left: of a job that was accepted before there were holds, nothing is. An item is paid for once.
+    """
+    if tokens < 0:
+        raise ValueError(f"{tokens} tokens cannot be captured")
+    reserved = await _hold(session, job_id, attempt)
+    taken = min(tokens, _left(reserved)) if reserved else 0
+    if reserved is None or not taken:
+        return 0
+    await locked(session, reserved.account_id)
+    house, _ = await id_of(session, AccountKind.HOUSE)
+    amounts = {await _held(session, reserved.account_id): -taken, house: taken}
+    if not await transfer(session, f"capture:{job_id}:{number}", Kind.CAPTURE, amounts, job_id=job_id):
+        return 0
+    reserved.captured += taken
+    return taken
+
+
+async def release(session: AsyncSession, job_id: int, attempt: int) -> int:
+    """Give back what is left of a hold; how many tokens those were. A second time there is nothing left."""
+    reserved = await _hold(session, job_id, attempt)
+    left = _left(reserved) if reserved else 0
+    if reserved is None or not left:
+        return 0
+    await locked(session, reserved.account_id)
+    amounts = {await _held(session, reserved.account_id): -left, reserved.account_id: left}
+    if not await transfer(session, f"release:{job_id}:{attempt}", Kind.RELEASE, amounts, job_id=job_id):
+        return 0
+    reserved.released += left
+    return left
+
+
+async def join(session: AsyncSession, key: str, source: int, account: int) -> None:
+    """Make all that one owner's account has another's, in one transfer: what is free, and what is held of it.
+
+    Its holds, also those that have ended, are the other's from then on, and so is what was spent under them. The caller
+    sees to it that meanwhile no new hold of `source` is begun.
+    """
+    # Holds before accounts, as whoever captures or releases has it.
+    theirs = select(HoldRow).where(HoldRow.account_id == source).order_by(HoldRow.job_id, HoldRow.attempt)
+    await session.execute(theirs.with_for_update())
+    owners = {account_id: await locked(session, account_id) for account_id in sorted((source, account))}
+    source_held, account_held = await _held(session, source), await _held(session, account)
+    free, held = owners[source].balance, (await locked(session, source_held)).balance
+    amounts = {source: -free, account: free, source_held: -held, account_held: held}
+    if await transfer(session, key, Kind.LINK, amounts):
+        await session.execute(update(HoldRow).where(HoldRow.account_id == source).values(account_id=account))
+
+
+async def spent_since(session: AsyncSession, account_id: int, moment: datetime) -> int:
+    """The tokens captured from then on, and those that open holds may still take; of joined accounts too."""
+    jobs = select(HoldRow.job_id).where(HoldRow.account_id == account_id)
+    captured = (
+        select(func.coalesce(func.sum(EntryRow.amount), 0))
+        .join(TransferRow, TransferRow.id == EntryRow.transfer_id)
+        .where(TransferRow.kind == Kind.CAPTURE.value, TransferRow.at >= moment, TransferRow.job_id.in_(jobs))
+        .where(EntryRow.amount > 0)
+    )
+    still = select(func.coalesce(func.sum(HoldRow.amount - HoldRow.captured - HoldRow.released), 0))
+    still = still.where(HoldRow.account_id == account_id)
+    return int(await session.scalar(select(captured.scalar_subquery() + still.scalar_subquery())) or 0)
+
+
+class Ledger:
+    """The Accounts port on a database; `starting` tokens are a new member's."""
+
+    def __init__(self, sessions: Sessions, starting: int) -> None:
+        self._sessions = sessions
+        self._starting = starting
+
+    async def balance(self, member_id: int) -> Balance:
+        """What the member has; on first use their account is opened."""
+        async with self._sessions.reading() as session:
+            if found := await balance_of(session, AccountKind.MEMBER, str(member_id)):
+                return found
+        async with self._sessions.begin() as session:
+            account = await account_of(session, member_id, self._starting)
+            return Balance(account.balance, 0)
+
+    async def history(self, member_id: int, limit: int = 10) -> list[Movement]:
+        """What moved the member's tokens, the newest first; what happened to one job in one way is one movement."""
+        member = (AccountRow.kind == AccountKind.MEMBER.value) & (AccountRow.key == str(member_id))
+        account = select(AccountRow.id).where(member).scalar_subquery()
+        entries = select(TransferRow, EntryRow.amount).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
+        own = entries.where(EntryRow.account_id == account)
+        # Captures leave the account alone. They are found by their jobs, those of a joined session too; a member may
+        # have had very many of them, so only the jobs that were drawn last are asked.
+        capture = TransferRow.kind == Kind.CAPTURE.value
+        latest = select(TransferRow.at).where(TransferRow.job_id == HoldRow.job_id, capture).correlate(HoldRow)
+        latest = latest.order_by(TransferRow.at.desc()).limit(1)
+        jobs = select(HoldRow.job_id).where(HoldRow.account_id == account).group_by(HoldRow.job_id)
+        jobs = jobs.order_by(latest.scalar_subquery().desc().nulls_last()).limit(limit)
+        spent = entries.where(capture, TransferRow.job_id.in_(jobs), EntryRow.amount < 0)
+        moved = union_all(own, spent).subquery()
+        alone = case((moved.c.job_id.is_(None), moved.c.id), else_=0)
+        at = func.max(moved.c.at)
+        statement = (
+            select(
+                moved.c.kind,
+                cast(func.sum(moved.c.amount), BigInteger),  # else a Decimal, on PostgreSQL
+                at,
+                func.count(),
+                moved.c.job_id,
+                func.max(JobRow.kind),
+                func.max(moved.c.note),
+            )
+            .outerjoin(JobRow, JobRow.id == moved.c.job_id)
+            .group_by(moved.c.kind, moved.c.job_id, alone)
+            .order_by(at.desc(), func.max(moved.c.id).desc())
+            .limit(limit)
+        )
+        async with self._sessions.reading() as session:
+            return [
+                Movement(Kind(kind), tokens, at, count, f"{letter[0].upper()}{job}" if letter else "", note)
+                for kind, tokens, at, count, job, letter, note in await session.execute(statement)
+            ]
+
+    async def grant(self, actor: Member, member_id: int, tokens: int, note: str) -> Balance:
+        """Bring tokens to a member, or take some of the free ones back (negative), and note it in the audit log.
+
+        Raises Refusal where there are fewer to take back.
+        """
+        async with self._sessions.begin() as session:
+            account = await account_of(session, member_id, self._starting)
+            if account.balance + tokens < 0:
+                raise Refusal(
+                    f"They have {account.balance:,} free, so {-tokens:,} cannot be taken back, and nothing was. "
+                    "What is held for their jobs comes free when those end."
+                )
+            mint, _ = await id_of(session, AccountKind.MINT)
+            amounts = {mint: -tokens, account.id: tokens}
+            await transfer(session, f"grant:{uuid4().hex}", Kind.GRANT, amounts, actor_id=actor.id, note=note)
+            session.add(audit.row(actor, "grant", f"member {member_id}", tokens=tokens, note=note))
+            balance = await balance_of(session, AccountKind.MEMBER, str(member_id))
+        assert balance is not None
+        return balance
+
+
+async def _held(session: AsyncSession, account_id: int) -> int:
+    """The account of what is held of an owner's account."""
+    held, _ = await id_of(session, AccountKind.HELD, str(account_id))
+    return held
+
+
+async def _hold(session: AsyncSession, job_id: int, attempt: int) -> HoldRow | None:
+    return await session.get(HoldRow, (job_id, attempt), with_for_update=True, populate_existing=True)
+
+
+def _left(reserved: HoldRow) -> int:
+    return reserved.amount - reserved.captured - reserved.released

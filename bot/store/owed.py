@@ -1,0 +1,135 @@
+"""The outbox as it is stored: which pictures and sheets the channels are still owed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.job import Job, JobState
+from bot.domain.ports import Batch
+from bot.store import rows
+from bot.store.database import Sessions
+from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, now
+
+NO_MESSAGE = 0
+"""In place of a message's id: the picture was withheld, or the sheet."""
+
+
+class OwedStore:
+    """The Owed port on a database. A row of the outbox is written in the transaction of its picture."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> Batch:
+        """What goes out next: a message that was begun as it was, else the first pictures in display order.
+
+        All of them lie at one place of the axis `apart`, if there is one. Without items where nothing is owed.
+        """
+        owed = (
+            select(ItemRow, OutboxRow)
+            .join(OutboxRow, (OutboxRow.job_id == ItemRow.job_id) & (OutboxRow.number == ItemRow.number))
+            .where(OutboxRow.job_id == job_id, OutboxRow.message_id.is_(None))
+        )
+        begun = owed.where(OutboxRow.batch.is_not(None)).order_by(OutboxRow.tried_at.nulls_first(), ItemRow.number)
+        owed = owed.order_by(ItemRow.number)
+        async with self._sessions.reading() as session:
+            if found := (await session.execute(begun)).all():
+                _, first = found[0]
+                items = [rows.item(row, each) for row, each in found if each.batch == first.batch]
+                return Batch(items, first.batch, first.tried_at)
+            if apart is not None and (leading := await session.scalar(owed.limit(1))):
+                place, here = ItemRow.at[apart].as_integer(), (leading.at or {}).get(apart)
+                owed = owed.where(place.is_(None) if here is None else place == here)
+            return Batch([rows.item(row, each) for row, each in await session.execute(owed.limit(most))])
+
+    async def trying(self, job_id: int, numbers: Sequence[int], batch: str, before: str | None = None) -> bool:
+        """These items' pictures go out together, under that nonce, also when another process tries again.
+
+        False (and nothing done) when one of them was begun in another message, but for the one with the nonce `before`.
+        """
+        owed = (
+            select(OutboxRow)
+            .where(OutboxRow.job_id == job_id, OutboxRow.number.in_(numbers), OutboxRow.message_id.is_(None))
+            .order_by(OutboxRow.number)
+            .with_for_update()
+        )
+        async with self._sessions.begin() as session:
+            free = [row for row in await session.scalars(owed) if row.batch in (None, before)]
+            if len(free) < len(numbers):
+                return False
+            moment = now()
+            for row in free:
+                row.batch, row.tried_at = batch, moment
+            return True
+
+    async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None:
+        """Remember which message carries these items' images."""
+        async with self._sessions.begin() as session:
+            await _carried(session, job_id, numbers, message_id)
+
+    async def withhold(self, job_id: int, number: int, remark: str) -> None:
+        """This item's picture is in no message; the remark says why."""
+        item = update(ItemRow).where(ItemRow.job_id == job_id, ItemRow.number == number).values(remark=remark)
+        async with self._sessions.begin() as session:
+            await session.execute(item)
+            await _carried(session, job_id, [number], NO_MESSAGE)
+
+    async def sheets(self, job_id: int) -> dict[str, int]:
+        """The messages of the sheets that are settled, by part; 0 where there is none and will be none."""
+        settled = select(SheetRow).where(SheetRow.job_id == job_id, SheetRow.message_id.is_not(None))
+        async with self._sessions.reading() as session:
+            return {row.part: row.message_id or NO_MESSAGE for row in await session.scalars(settled)}
+
+    async def sheet_tried(self, job_id: int, part: str) -> datetime | None:
+        """A sheet is about to be posted; when that was first tried, if it was."""
+        async with self._sessions.begin() as session:
+            await session.get(JobRow, job_id, with_for_update=True)  # of two that come at once, one is the first
+            row = await session.get(SheetRow, (job_id, part))
+            if row is None:
+                session.add(SheetRow(job_id=job_id, part=part, tried_at=now()))
+                return None
+            return row.tried_at
+
+    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
+        """Remember which message carries the sheet of that part; None: there is none and will be none.
+
+        Nothing is done where the job has been tried again since: that will have a sheet of its own.
+        """
+        async with self._sessions.begin() as session:
+            if await _as_it_was(session, job):
+                row = await session.get(SheetRow, (job.id, part)) or SheetRow(job_id=job.id, part=part)
+                row.message_id = message_id or NO_MESSAGE
+                session.add(row)
+
+    async def delivered(self, job: Job) -> bool:
+        """Everything of this job has reached its channel; False where it has been tried again since."""
+        async with self._sessions.begin() as session:
+            row = await _as_it_was(session, job)
+            if row is not None:
+                row.delivered_at = now()
+            return row is not None
+
+    async def undelivered(self) -> list[Job]:
+        """Ended jobs whose results have not all been posted, in the order they were queued."""
+        owing = (
+            select(JobRow)
+            .where(JobRow.state.in_([state.value for state in JobState if state.ended]))
+            .where(JobRow.delivered_at.is_(None), JobRow.queued_at.is_not(None))
+            .order_by(JobRow.queued_at, JobRow.id)
+        )
+        async with self._sessions.reading() as session:
+            return [rows.job(row) for row in await session.scalars(owing)]
+
+
+async def _carried(session: AsyncSession, job_id: int, numbers: Sequence[int], message_id: int) -> None:
+    """The first to say which message carries a picture is right."""
+    owed = (OutboxRow.job_id == job_id) & OutboxRow.number.in_(numbers) & OutboxRow.message_id.is_(None)
+    await session.execute(update(OutboxRow).where(owed).values(message_id=message_id))
+
+
+async def _as_it_was(session: AsyncSession, job: Job) -> JobRow | None:
+    """The job's row, locked; None where its failed images were asked for again since `job` was read."""
+    row = await session.get(JobRow, job.id, with_for_update=True, populate_existing=True)
+    return row if row is not None and row.attempt == job.attempt else None

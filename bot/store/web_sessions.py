@@ -1,0 +1,141 @@
+"""Web sessions: a browser is known by the secret in its cookie, and joined to a member by a code from Discord."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.account import Balance, WebSession
+from bot.domain.errors import NotFound, Refusal
+from bot.store import accounts, ledger
+from bot.store.accounts import AccountKind
+from bot.store.database import Sessions, changed
+from bot.store.schema import AccountRow, LinkCodeRow, WebSessionRow, now
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""What codes are made of: nothing that is mistaken for something else when it is read aloud or copied."""
+
+WRONG_CODE = (
+    "This code does not fit: it was mistyped, was used already, or is too old. /link in Discord gives you another one."
+)
+
+
+class WebSessions:
+    """The SessionRepository port on a database; `starting` are the tokens of a member who was never seen before."""
+
+    def __init__(self, sessions: Sessions, starting: int) -> None:
+        self._sessions = sessions
+        self._starting = starting
+
+    async def create(self, data: Mapping[str, object], tokens: int, lifetime: timedelta) -> tuple[str, WebSession]:
+        """A new anonymous session with that many tokens; the secret for its cookie, and the session."""
+        secret, moment = secrets.token_urlsafe(32), now()
+        row = WebSessionRow(id=_hash(secret), data=dict(data), created_at=moment, expires_at=moment + lifetime)
+        async with self._sessions.begin() as session:
+            session.add(row)
+            account_id, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+            await ledger.open_with(session, account_id, tokens)
+            return secret, _web_session(row)
+
+    async def find(self, secret: str) -> WebSession | None:
+        """The session of that cookie, unless it has expired."""
+        alive = select(WebSessionRow).where(WebSessionRow.id == _hash(secret), WebSessionRow.expires_at > now())
+        async with self._sessions.reading() as session:
+            row = await session.scalar(alive)
+            return _web_session(row) if row else None
+
+    async def update(self, session_id: str, data: Mapping[str, object]) -> None:
+        """Put this in place of what the session kept. Raises NotFound where it has expired."""
+        alive = update(WebSessionRow).where(WebSessionRow.id == session_id, WebSessionRow.expires_at > now())
+        async with self._sessions.begin() as session:
+            if not changed(await session.execute(alive.values(data=dict(data)))):
+                raise _ended()
+
+    async def balance(self, session_id: str) -> Balance:
+        """What the session has, or the member to whom it is linked. Raises NotFound."""
+        async with self._sessions.reading() as session:
+            row = await session.get(WebSessionRow, session_id)
+            if row is None or row.expires_at <= now():
+                raise _ended()
+            owner = (AccountKind.SESSION, row.id) if row.member_id is None else (AccountKind.MEMBER, str(row.member_id))
+            return await accounts.balance_of(session, *owner) or Balance(0, 0)
+
+    async def code(self, member_id: int, lifetime: timedelta) -> str:
+        """A one-time code for the member, in place of an earlier one; what is stored of it is its hash."""
+        code = "".join(secrets.choice(LETTERS) for _ in range(8))
+        values = {"code": _hash(code), "expires_at": now() + lifetime}
+        async with self._sessions.begin() as session:
+            row = accounts.insert(session, LinkCodeRow).values(member_id=member_id, **values)
+            await session.execute(row.on_conflict_do_update(index_elements=[LinkCodeRow.member_id], set_=values))
+        return f"{code[:4]}-{code[4:]}"
+
+    async def link(self, session_id: str, code: str) -> WebSession:
+        """Join a session to the member whose code it is, and use the code up: its tokens and its holds become theirs.
+
+        Raises NotFound (no such session), Refusal (a code that is wrong, used or too old; linked to somebody else).
+        """
+        async with self._sessions.begin() as session:
+            row = await _locked(session, session_id)
+            member_id = await _redeemed(session, code)
+            if row.member_id not in (None, member_id):
+                raise Refusal(
+                    "This browser is linked to another member already. Delete this page's cookies, or open it in a "
+                    "private window, and link it to you there."
+                )
+            if row.member_id is None:
+                await self._join(session, row, member_id)
+            return _web_session(row)
+
+    async def _join(self, session: AsyncSession, row: WebSessionRow, member_id: int) -> None:
+        source, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+        account, new = await accounts.id_of(session, AccountKind.MEMBER, str(member_id))
+        await ledger.join(session, f"link:{row.id}", source, account)
+        if new:
+            await ledger.open_with(session, account, self._starting)
+        row.member_id = member_id
+
+
+async def account_of_session(session: AsyncSession, session_id: str, starting: int) -> AccountRow:
+    """The account that pays for what a web session asks for, locked: its own, or the member's to whom it is linked.
+
+    Nobody links the session before the transaction ends. Raises NotFound where it has expired.
+    """
+    row = await _locked(session, session_id)
+    if row.member_id is not None:
+        return await ledger.account_of(session, row.member_id, starting)
+    account_id, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+    return await accounts.locked(session, account_id)
+
+
+async def _locked(session: AsyncSession, session_id: str) -> WebSessionRow:
+    row = await session.get(WebSessionRow, session_id, with_for_update=True, populate_existing=True)
+    if row is None or row.expires_at <= now():
+        raise _ended()
+    return row
+
+
+async def _redeemed(session: AsyncSession, code: str) -> int:
+    """The member whose code it is; the code is gone when the transaction ends well. Raises Refusal."""
+    typed = "".join(letter for letter in code.upper() if letter.isalnum())
+    valid = (LinkCodeRow.code == _hash(typed)) & (LinkCodeRow.expires_at > now())
+    # One statement: of two browsers with the same code, the second finds nothing to delete.
+    member_id = await session.scalar(delete(LinkCodeRow).where(valid).returning(LinkCodeRow.member_id))
+    if member_id is None:
+        raise Refusal(WRONG_CODE)
+    return member_id
+
+
+def _web_session(row: WebSessionRow) -> WebSession:
+    return WebSession(row.id, row.member_id, row.data, row.created_at, row.expires_at)
+
+
+def _ended() -> NotFound:
+    return NotFound("This session has ended. Load the page again to begin another one.")
+
+
+def _hash(text: str) -> str:
+    # A cookie may hold anything, also what is no text.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

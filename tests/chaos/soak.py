@@ -1,0 +1,135 @@
+"""A soak: members come and go for an hour, connections break now and then, and the console does not grow.
+
+Its memory is sampled every ten seconds, once the memo of finished pictures is full (that is its warm-up: it may have
+256 MiB, and takes them). How the samples are judged is told in flatness.py.
+"""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import cycle
+
+import psutil
+
+from bot.domain.job import JobState
+from bot.sandbox import Sandbox
+from tests.chaos import console as real
+from tests.chaos.crowd import Guest
+from tests.chaos.flatness import LEAST_SAMPLES, Sample, flatness
+from tests.chaos.record import Record, record
+from tests.chaos.scenario import Options, Outcome, Place
+
+SAMPLE_SECONDS = 10.0
+TROUBLE_SECONDS = 60.0
+MEMO_IMAGES = 350
+"""Pictures of 512 x 512 pixels that fill the memo of finished pictures."""
+
+FILLING = "{{base: {{prompt: x, steps: 1, width: 512, height: 512}}, parameters: {{seed: '1-{images}'}}}}"
+WORTH_FILLING_MINUTES = 2.0
+CONTROL_MINUTES = 5.0
+PATIENCE_SECONDS = 900.0
+
+
+async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Outcome:
+    """Mixed work for so many minutes; what came of it, and of the console's memory."""
+    guests = [Guest(member, seed + number) for number, member in enumerate(sandbox.members.values())]
+    samples: list[Sample] = []
+    async with record(place.url) as book, real.console(sandbox, place, program) as process:
+        await real.ready(sandbox, process)
+        await real.drawn_once(sandbox)
+        if minutes >= WORTH_FILLING_MINUTES:
+            await real.sweep(sandbox.members["mina"], "filling", FILLING.format(images=MEMO_IMAGES))
+            await book.all_delivered(PATIENCE_SECONDS)
+        until = time.monotonic() + 60 * minutes
+        every = min(SAMPLE_SECONDS, 60 * minutes / LEAST_SAMPLES / 2)
+        beside = [
+            asyncio.create_task(_sample(psutil.Process(process.pid), every, samples)),
+            asyncio.create_task(_trouble(sandbox, min(TROUBLE_SECONDS, 60 * minutes / 6))),
+        ]
+        try:
+            await asyncio.gather(*(guest.stay(until) for guest in guests))
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        sandbox.faults.clear()
+        await _let_go_on(sandbox, book)
+        await book.all_delivered(PATIENCE_SECONDS)
+        jobs, drawn, books = await book.jobs(), await book.drawn(), await book.books()
+    names = {job.id: job for job in jobs}
+    with_images = {item.job_id for item in drawn}
+    sheets = [job.sheet_name() for job in jobs if job.has_sheet and job.id in with_images]
+    twice, missing = real.amiss(sandbox, [*(names[item.job_id].file_name(item) for item in drawn), *sheets])
+    (place.folder / "memory.json").write_text(json.dumps(samples))
+    memory = flatness(samples)
+    states = Counter(job.state.value for job in jobs)
+    commands = sum((guest.commands for guest in guests), Counter())
+    incidents = [each for guest in guests for each in guest.incidents]
+    figures = (
+        f"{minutes:g} minutes, {commands.total():,} commands ({sum(guest.unanswered for guest in guests)} unanswered, "
+        f"{len(incidents)} failed), {_told(states)}, {len(drawn):,} images, "
+        f"{sum('gateway' in each or 'op' in each for each in sandbox.faults.struck)} connections broken; "
+        f"memory {memory.told}; {len(twice)} twice, {len(missing)} missing, {books.told}"
+    )
+    whole = not (twice or missing or incidents or sandbox.violations or states["dead"] or states["failed"])
+    return Outcome(figures, whole and books.right and memory.flat)
+
+
+async def _sample(console: psutil.Process, every: float, samples: list[Sample]) -> None:
+    while True:
+        samples.append((time.monotonic(), console.memory_info().rss / 2**20))
+        await asyncio.sleep(every)
+
+
+async def _trouble(sandbox: Sandbox, every: float) -> None:
+    """Something small goes wrong now and then."""
+    faults = sandbox.faults
+    troubles: Sequence[Callable[[], None]] = (
+        faults.drop_gateway,
+        lambda: faults.accepted_then_502(real.POSTS),
+        faults.ask_to_reconnect,
+        lambda: faults.rate_limit(real.POSTS),
+        faults.invalidate_sessions,
+        lambda: faults.storm(real.POSTS, times=1),
+    )
+    for trouble in cycle(troubles):
+        await asyncio.sleep(every)
+        trouble()
+
+
+async def _let_go_on(sandbox: Sandbox, book: Record) -> None:
+    """Whatever was paused is resumed by its owner."""
+    members = {int(member.id): member for member in sandbox.members.values()}
+    await real.until_answered(sandbox.members["mina"], "/queue", 60)
+    for job in await book.jobs():
+        if job.state is JobState.PAUSED:
+            await members[job.owner.id].run("/resume", job=job.name)
+
+
+def _told(states: Counter[str]) -> str:
+    return f"{states.total():,} jobs ({', '.join(f'{count:,} {state}' for state, count in sorted(states.items()))})"
+
+
+class Soak:
+    """Mixed work for a long time."""
+
+    name = "soak"
+    promise = "memory flat behind the warm-up, everything asked for delivered once"
+
+    async def run(self, place: Place, options: Options) -> Outcome:
+        """The console as it is."""
+        return await self._through(place, options.soak_minutes, options.seed, real.PROGRAM)
+
+    async def control(self, place: Place, options: Options) -> Outcome:
+        """The same with a leak: every image leaves 256 KiB behind."""
+        minutes = min(options.soak_minutes, CONTROL_MINUTES)
+        return await self._through(place, minutes, options.seed, real.careless("leak"))
+
+    async def _through(self, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Outcome:
+        async with Sandbox() as sandbox:
+            return await soaked(sandbox, place, minutes, seed, program)
+
+
+SCENARIO = Soak()

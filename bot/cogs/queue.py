@@ -12,7 +12,7 @@ from bot.cogs.context import Cog, Services, place
 from bot.domain.errors import NotFound
 from bot.domain.job import ACCEPTED, Job, JobState, Member
 from bot.ui.cards import AMBER, RED, price
-from bot.ui.words import code, count, duration, plain, short, standing
+from bot.ui.words import code, count, duration, plain, short
 
 MOST_LINES = 15
 EMPTY = "Nothing waits. What you ask for with /imagine, /detail, /sweep or /test_face_mecene begins at once."
@@ -207,7 +207,7 @@ def _entry(job: Job, member: Member) -> str:
 def _choices(jobs: Iterable[Job], typed: str) -> list[disnake.OptionChoice]:
     """The jobs that fit what is typed."""
     return [
-        disnake.OptionChoice(short(f"{job.name} · {standing(job.state)} · {job.title}", 100), job.name)
+        disnake.OptionChoice(short(f"{job.name} · {job.state.told} · {job.title}", 100), job.name)
         for job in jobs
         if typed.strip().lower() in f"{job.name} {job.title}".lower()
     ][:25]

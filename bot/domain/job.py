@@ -26,6 +26,11 @@ class JobState(StrEnum):
     def ended(self) -> bool:
         return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.DEAD)
 
+    @property
+    def told(self) -> str:
+        """The state as a member reads it."""
+        return "set aside" if self is JobState.DEAD else self.value
+
 
 ACCEPTED = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
 """The states of a job that somebody must still bring to its end: it has a place in the queue, and a hold."""

@@ -42,8 +42,8 @@ class Desk:
             await self._may_draw(job)
             leased = await self._orders.accept(job_id, self._rules.terms(actor.roles))
             self._worker.admit(leased)
-        await self._noted(actor, "run", job)
         self._worker.changed(leased.job)
+        await self._noted(actor, "run", job)
         return leased.job
 
     async def retry(self, job_id: int, actor: Member) -> Job:
@@ -59,8 +59,8 @@ class Desk:
             tokens = plan(failed).tokens(self._prices)
             leased = await self._orders.retry(job_id, self._rules.terms(actor.roles), tokens)
             self._worker.admit(leased)
-        await self._noted(actor, "retry", job)
         self._worker.changed(leased.job)
+        await self._noted(actor, "retry", job)
         return leased.job
 
     async def cancel(self, job_id: int, actor: Member) -> Job:
@@ -68,8 +68,8 @@ class Desk:
         job = await self._theirs(job_id, actor)
         cancelled = await self._orders.cancel(job_id)
         self._worker.let_go(job_id)
-        await self._noted(actor, "cancel", job)
         self._worker.changed(cancelled)
+        await self._noted(actor, "cancel", job)
         return cancelled
 
     async def pause(self, job_id: int, actor: Member) -> Job:
@@ -78,8 +78,8 @@ class Desk:
         paused = await self._orders.pause(job_id)
         self._queue.pause(job_id)
         self._queue.updated(paused)
-        await self._noted(actor, "pause", job)
         self._worker.changed(paused)
+        await self._noted(actor, "pause", job)
         return paused
 
     async def resume(self, job_id: int, actor: Member) -> Job:
@@ -88,8 +88,8 @@ class Desk:
         resumed = await self._orders.resume(job_id)
         self._queue.resume(job_id)
         self._queue.updated(resumed)
-        await self._noted(actor, "resume", job)
         self._worker.changed(resumed)
+        await self._noted(actor, "resume", job)
         return resumed
 
     async def move(self, job_id: int, actor: Member, before: int | None) -> Job:
@@ -97,10 +97,10 @@ class Desk:
         job = await self._theirs(job_id, actor)
         ordered = await self._orders.reorder(job_id, before)
         self._queue.reorder([each.id for each in ordered])
-        await self._noted(actor, "move", job)
         for each in ordered:
             self._queue.updated(each)
             self._worker.changed(each)
+        await self._noted(actor, "move", job)
         return next(each for each in ordered if each.id == job_id)
 
     async def give_up(self, job: Job) -> None:

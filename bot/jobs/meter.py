@@ -20,7 +20,7 @@ LATELY = 128
 """The latest pictures, which alone count: more than are drawn at one time, for of those nothing is measured yet."""
 
 FEW = 3
-"""Urgent pictures beside others before it is told how long such a one takes."""
+"""Pictures before it is told how long single ones take: alone, or urgent ones beside others."""
 
 MOST_FORKS = 256
 """Bases whose first steps are remembered, because others go on from there."""
@@ -63,10 +63,9 @@ class Meter:
 
         As long as only the other was measured, it stands for both.
         """
-        for log in (self._alone, self._together) if alone else (self._together, self._alone):
-            if len(log) >= ENOUGH:
-                return _ratio(log)
-        return None
+        if alone and len(self._alone) >= FEW:
+            return _ratio(self._alone)
+        return next((_ratio(log) for log in (self._together, self._alone) if len(log) >= ENOUGH), None)
 
     def urgent_pace(self) -> float | None:
         """Seconds of its own that an urgent picture takes for a unit of work, beside others whose calls it shares.

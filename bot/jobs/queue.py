@@ -339,7 +339,9 @@ def _when(seconds: float | None) -> str:
     """When to try again, in words."""
     if seconds is None:
         return "in a few minutes"
-    if seconds < 60:
+    if seconds <= 50:
         return f"in about {max(10, ceil(seconds / 10) * 10)} seconds"
     minutes = ceil(seconds / 60)
-    return "in about a minute" if minutes == 1 else f"in about {minutes:,} minutes"
+    if minutes < 90:
+        return f"in about {minutes} minutes" if minutes > 1 else "in about a minute"
+    return f"in about {ceil(minutes / 60):,} hours"

@@ -18,6 +18,10 @@ log = structlog.get_logger("atelier.worker")
 
 URGENT_SLOTS = 4
 STORE_PAUSE_SECONDS = 1.0
+LOADING_SECONDS = 3600.0
+NEXT_IN_LINE = 5
+"""Jobs whose cards are brought up to date when another one has ended; the others hear of it when they come up."""
+
 SUSPECT_DEATHS = 2
 """Workers that died at a job before it is drawn with nothing beside it, so that no neighbour is blamed for the next."""
 
@@ -196,7 +200,8 @@ class Worker:
         sitters = self._sitters.setdefault(job.id, Sitters(self._faces, job.asker))
         photos = await sitters.photos(recipe.people)
         canvas = await self._canvas(recipe.photo) if recipe.photo else None
-        with self._meter.drawing(recipe) as measured:
+        await self._renderer.measured(LOADING_SECONDS)  # loading the weights is no drawing
+        with self._meter.drawing(recipe, urgent=job.urgent) as measured:
             drawn = await self._renderer.draw(
                 recipe,
                 owner=str(job.owner.id),
@@ -227,3 +232,5 @@ class Worker:
         if ended is not None:
             self.let_go(job.id)
             self.changed(ended)
+            for other in self._queue.jobs()[:NEXT_IN_LINE]:
+                self.changed(other)  # its place, and when it will be done, stand on its card

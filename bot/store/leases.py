@@ -187,7 +187,7 @@ class LeaseStore:
         names = ", ".join(sorted(begun)[:5]) + (" and others" if len(begun) > 5 else "")
         row.state = JobState.DEAD.value
         row.reason = (
-            f"The console died {MOST_DEATHS} times while it drew this ({names}), so it was set aside. "
+            f"The console died {MOST_DEATHS} times while it drew this ({names}). "
             "What was reserved for it was given back."
         )
 

@@ -28,7 +28,7 @@ class OrderStore:
         async with self._sessions.begin() as session:
             row = await locked(session, job_id)
             if row.state != JobState.QUOTED.value:
-                raise WrongState(f"{rows.job(row).name} cannot be run: it is {row.state}.")
+                raise WrongState(f"{rows.job(row).name} cannot be run: it is {JobState(row.state).told}.")
             await self._admit(session, row, terms, int((row.quote or {}).get("tokens", 0)))
             leased = await leased_to(session, row, self._worker)
         return await leased
@@ -61,7 +61,9 @@ class OrderStore:
         async with self._sessions.begin() as session:
             row = await locked(session, job_id)
             if JobState(row.state).ended:
-                raise WrongState(f"{rows.job(row).name} has already ended ({row.state}); there is nothing to cancel.")
+                raise WrongState(
+                    f"{rows.job(row).name} has already ended ({JobState(row.state).told}); there is nothing to cancel."
+                )
             await session.execute(
                 update(ItemRow)
                 .where(ItemRow.job_id == job_id, ItemRow.state == ItemState.WAITING.value)
@@ -93,7 +95,9 @@ class OrderStore:
             )
             accepted = sorted(await session.scalars(theirs), key=lambda row: row.turn)
             if moved not in accepted:
-                raise WrongState(f"{rows.job(moved).name} does not wait in the queue: it is {moved.state}.")
+                raise WrongState(
+                    f"{rows.job(moved).name} does not wait in the queue: it is {JobState(moved.state).told}."
+                )
             turns = [row.turn for row in accepted]
             accepted.remove(moved)
             places = [place for place, row in enumerate(accepted) if row.id == before] if before is not None else [0]
@@ -108,7 +112,7 @@ class OrderStore:
         async with self._sessions.begin() as session:
             row = await locked(session, job_id)
             if JobState(row.state) not in start:
-                raise WrongState(f"{rows.job(row).name} cannot be {word}: it is {row.state}.")
+                raise WrongState(f"{rows.job(row).name} cannot be {word}: it is {JobState(row.state).told}.")
             row.state = to.value
             return rows.job(row)
 

@@ -9,7 +9,7 @@ from typing import Any
 import disnake
 
 from bot.domain.job import Job, JobState, Outlook, Progress
-from bot.ui.words import bar, code, count, duration, listing, plain, short, standing
+from bot.ui.words import bar, code, count, duration, listing, plain, short
 
 BLUE, AMBER, GREEN, RED, GREY = 0x5B8DEF, 0xE0A33C, 0x4CAF7A, 0xD9575E, 0x80848E
 COLOURS = {
@@ -223,7 +223,7 @@ def _footer(job: Job, accepting: bool) -> str:
         return asked
     if job.state is JobState.QUOTED:
         return f"{asked} · nothing is drawn before Run"
-    return f"{asked} · {standing(job.state)}"
+    return f"{asked} · {job.state.told}"
 
 
 def _buttons(job: Job, progress: Progress, accepting: bool) -> list[Row]:

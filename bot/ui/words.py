@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.errors import Refusal, Unavailable
-from bot.domain.job import JobState
 from sweeps.errors import Problem, SweepError
 
 MOST_PROBLEMS = 10
@@ -37,11 +36,6 @@ def short(text: str, most: int) -> str:
 def count(number: int, noun: str) -> str:
     """1 image, 12 images."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def standing(state: JobState) -> str:
-    """A job's state in a word or two."""
-    return "set aside" if state is JobState.DEAD else state.value
 
 
 def moment(at: datetime, style: str) -> str:

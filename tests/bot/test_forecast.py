@@ -1,6 +1,7 @@
 """A forecast counts what is drawn before a job is done, and what it foretells comes true on a machine with a clock."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ def forecast_of(queue: JobQueue, drawer: Drawer | None = None, meter: Meter | No
     return Forecast(drawer or Drawer(), queue, meter or Meter(), Prices(base=3, detail=2))
 
 
-def admitted(queue: JobQueue, owner: Member, images: int, **more: object) -> Job:
-    each = leased(owner, images, **more)  # type: ignore[arg-type]
+def admitted(queue: JobQueue, owner: Member, images: int, **more: Any) -> Job:
+    each = leased(owner, images, **more)
     queue.admit(each)
     return each.job
 

@@ -44,9 +44,12 @@ def draw(meter: Meter, clock: Clock, seconds: float, *drawn: Drawn | None, recip
 
 
 def test_nothing_is_told_before_enough_was_drawn(meter: Meter, clock: Clock) -> None:
-    for _ in range(ENOUGH - 1):
+    draw(meter, clock, 2, DRAWN)
+    assert meter.pace(alone=True) is None
+    for _ in range(ENOUGH - 2):
         draw(meter, clock, 2, DRAWN)
     assert meter.pace() is None
+    assert meter.pace(alone=True) == pytest.approx(2 / WORK)
     draw(meter, clock, 2, DRAWN)
     assert meter.pace() == pytest.approx(2 / WORK)
 
@@ -136,6 +139,15 @@ def test_a_base_that_goes_on_from_anothers_steps_counts_what_is_new(meter: Meter
     for recipe in forks:
         draw(meter, clock, 7, DRAWN, REMEMBERED, recipe=recipe)
     assert meter.pace() == pytest.approx(12 * 7 / (2 * (20 + 11 * 9)))
+
+
+def test_a_base_shares_with_another_only_the_steps_before_its_person_enters(meter: Meter, clock: Clock) -> None:
+    """20 steps for nobody, then 9 for each person who enters after the 11th."""
+    values = {"prompt": "a man img", "detail": False, "steps": 20, "start_merge_step": 10}
+    people = [resolve({**values, "face_folder": name}, seed=1) for name in "abcdefghi"]
+    for recipe in (resolve(values, seed=1), *people):
+        draw(meter, clock, 7, DRAWN, REMEMBERED, recipe=recipe)
+    assert meter.pace() == pytest.approx(10 * 7 / (2 * (20 + 9 * 9)))
 
 
 def test_a_base_that_is_drawn_again_counts_whole(meter: Meter, clock: Clock) -> None:

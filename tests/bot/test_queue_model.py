@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.domain.job import Leased, Work
+from bot.domain.job import Leased, Member, Work
 from bot.jobs.queue import JobQueue
 from tests.bot.conftest import ADA, MINA, THEO
 from tests.bot.leased import again, at_once, leased
@@ -43,8 +43,8 @@ class Model(RuleBasedStateMachine):
         suspect=st.sampled_from([False, False, False, True]),
         weight=st.sampled_from([0.1, 1.0, 3.0]),
     )
-    def admit(self, owner: object, images: int, urgent: bool, suspect: bool, weight: float) -> None:
-        self.enter(leased(owner, images, urgent=urgent, weight=weight), suspect)  # type: ignore[arg-type]
+    def admit(self, owner: Member, images: int, urgent: bool, suspect: bool, weight: float) -> None:
+        self.enter(leased(owner, images, urgent=urgent, weight=weight), suspect)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.errors import Refusal, Unavailable
 from bot.domain.job import JobState
-from bot.ui.words import bar, code, count, duration, listing, moment, plain, sentence, short, spans, standing
+from bot.ui.words import bar, code, count, duration, listing, moment, plain, sentence, short, spans
 from sweeps.errors import Problem, SweepError
 
 
@@ -96,6 +96,6 @@ def test_a_moment_is_shown_in_each_readers_own_time() -> None:
 
 
 def test_a_state_is_told_in_words() -> None:
-    assert {standing(state) for state in JobState} == {
+    assert {state.told for state in JobState} == {
         "quoted", "queued", "running", "paused", "done", "failed", "cancelled", "set aside",
     }  # fmt: skip

@@ -274,6 +274,19 @@ async def test_what_the_dead_left_is_drawn_and_a_suspect_with_nothing_beside_it(
         assert await state(jobs, job) is JobState.DONE
 
 
+async def test_when_a_job_ends_those_next_in_line_hear_that_their_place_has_changed(jobs: Jobs, tmp_path: Path) -> None:
+    async with at_work(jobs, tmp_path, Drawer(slots=1)) as shop:
+        shop.drawer.hold.clear()
+        first, second = await shop.admit(jobs, 1), await shop.admit(jobs, 1)
+        await until(lambda: shop.drawer.at_it == 1)
+        shop.changed.clear()
+        shop.drawer.hold.set()
+        await shop.idle()
+    ended = next(place for place, job in enumerate(shop.changed) if job.state is JobState.DONE)
+    assert shop.changed[ended].id == first.id
+    assert shop.changed[ended + 1].id == second.id and not shop.changed[ended + 1].state.ended
+
+
 class Stumbling(LeaseStore):
     """Leases in a store that fails now and then, as a locked database does."""
 

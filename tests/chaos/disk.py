@@ -11,7 +11,7 @@ from bot.store.images import Images
 from tests.chaos.crew import crew
 from tests.chaos.exchange import Exchange
 from tests.chaos.hand import Hand, Scribbler, Task
-from tests.chaos.orders import quotes, until_delivered
+from tests.chaos.orders import quotes
 from tests.chaos.reckoning import reckon
 from tests.chaos.room import Room
 from tests.chaos.scenario import Options, Outcome, Place, told

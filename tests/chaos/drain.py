@@ -15,7 +15,7 @@ from tests.chaos.record import Record, record
 from tests.chaos.scenario import Options, Outcome, Place
 
 CELLS = 24
-SWEEP = f"{{base: {{prompt: x, steps: 8, width: 512, height: 512}}, parameters: {{seed: '1-{CELLS}'}}}}"
+SWEEP = f"{{base: {{prompt: x, steps: 8, width: 384, height: 384}}, parameters: {{seed: '1-{CELLS}'}}}}"
 WANTED = [*(f"S1-c{number:03d}.png" for number in range(1, CELLS + 1)), "S1-sheet.png"]
 FULL_DRAINS = 5
 EXIT_SECONDS = 110.0

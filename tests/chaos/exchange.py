@@ -57,6 +57,10 @@ class Exchange:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(promise)
 
+    def total(self, word: str) -> int:
+        """How often all of them together have told that."""
+        return sum(words[word] for words in self.heard.values())
+
     def forget_nonces(self) -> None:
         """What Discord does after minutes: the same nonce is a new message then."""
         self._nonces.clear()

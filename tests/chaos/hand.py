@@ -75,12 +75,13 @@ class AtWork:
 
 
 class Scribbler:
-    """The Renderer port: a picture is noise made of its recipe, so equal recipes have equal pictures of `size` bytes."""
+    """The Renderer port: a picture is noise made of its recipe, of `size` bytes; equal recipes have equal ones."""
 
     defaults: Mapping[str, Value] = {}
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, size: int = 20_000) -> None:
         self.slots = slots
+        self._size = size
 
     def pace(self) -> Pace | None:
         return None

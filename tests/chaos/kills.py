@@ -102,7 +102,7 @@ class Pair:
 
     @property
     def _moved(self) -> int:
-        return sum(words["moved"] for words in self._exchange.heard.values())
+        return self._exchange.total("moved")
 
     async def _waiting(self) -> int:
         """Pictures without an outcome."""

@@ -20,7 +20,7 @@ SHORT_CELLS = 6
 CELLS_A_SECOND = 1.0
 """How long the last sweep is made, so that there is work for most of the outage; what is left then is cancelled."""
 
-SWEEP = "{{base: {{prompt: x, steps: 8, width: 512, height: 512}}, parameters: {{seed: '{first}-{last}'}}}}"
+SWEEP = "{{base: {{prompt: x, steps: 8, width: 384, height: 384}}, parameters: {{seed: '{first}-{last}'}}}}"
 MOST_CELLS = 900
 BACK_SECONDS = 300.0
 

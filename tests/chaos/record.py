@@ -57,7 +57,7 @@ class Record:
             .order_by(ItemRow.job_id, ItemRow.number)
         )
         async with self._sessions.reading() as session:
-            return [rows.item(item, outbox) for item, outbox in (await session.execute(each)).tuples()]
+            return [rows.item(item, outbox) for item, outbox in await session.execute(each)]
 
     async def waiting(self) -> int:
         """How many items of accepted jobs have no outcome."""

@@ -18,7 +18,7 @@ from tests.chaos.scenario import Options, Outcome, Place
 
 CELLS = 24
 # Pictures that each fill a UNet call, so that they come one after another and a sweep has room for three kills.
-SWEEP = f"{{base: {{prompt: x, steps: 4, width: 512, height: 512}}, parameters: {{seed: '1-{CELLS}'}}}}"
+SWEEP = f"{{base: {{prompt: x, steps: 4, width: 384, height: 384}}, parameters: {{seed: '1-{CELLS}'}}}}"
 WANTED = [f"S1-c{number:03d}.png" for number in range(1, CELLS + 1)]
 SHEET = "S1-sheet.png"
 AFTER = (0, 5, 10)

@@ -9,6 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 
 import psutil
@@ -17,8 +18,8 @@ from bot.domain.job import JobState
 from bot.sandbox import Sandbox
 from tests.chaos import console as real
 from tests.chaos.crowd import Guest
-from tests.chaos.flatness import LEAST_SAMPLES, Sample, flatness
-from tests.chaos.record import Record, record
+from tests.chaos.flatness import LEAST_SAMPLES, Flatness, Sample, flatness
+from tests.chaos.record import Books, Record, record
 from tests.chaos.scenario import Options, Outcome, Place
 
 SAMPLE_SECONDS = 10.0
@@ -30,9 +31,44 @@ FILLING = "{{base: {{prompt: x, steps: 1, width: 512, height: 512}}, parameters:
 WORTH_FILLING_MINUTES = 2.0
 CONTROL_MINUTES = 5.0
 PATIENCE_SECONDS = 900.0
+BREAKS = ("gateway dropped", "op 7", "op 9")
 
 
-async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Outcome:
+@dataclass(frozen=True)
+class Story:
+    """What came of a soak; `breaks` are connections that broke, `incidents` answers that told of a fault of ours."""
+
+    minutes: float
+    commands: int
+    unanswered: int
+    incidents: list[str]
+    states: Counter[JobState]
+    images: int
+    breaks: int
+    twice: list[str]
+    missing: list[str]
+    books: Books
+    memory: Flatness
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that was asked for is there once, and paid for once."""
+        broken = self.twice or self.missing or self.incidents
+        lost = self.states[JobState.DEAD] + self.states[JobState.FAILED]
+        return self.images > 0 and not broken and not lost and self.books.right
+
+    @property
+    def told(self) -> str:
+        states = ", ".join(f"{count:,} {state}" for state, count in sorted(self.states.items()))
+        return (
+            f"{self.minutes:g} minutes, {self.commands:,} commands ({self.unanswered} unanswered, "
+            f"{len(self.incidents)} failed), {self.states.total():,} jobs ({states}), {self.images:,} images, {self.breaks} connections "
+            f"broken; memory {self.memory.told}; {len(self.twice)} twice, {len(self.missing)} missing, "
+            f"{self.books.told}"
+        )
+
+
+async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Story:
     """Mixed work for so many minutes; what came of it, and of the console's memory."""
     guests = [Guest(member, seed + number) for number, member in enumerate(sandbox.members.values())]
     samples: list[Sample] = []
@@ -58,23 +94,24 @@ async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, prog
         await _let_go_on(sandbox, book)
         await book.all_delivered(PATIENCE_SECONDS)
         jobs, drawn, books = await book.jobs(), await book.drawn(), await book.books()
+    (place.folder / "memory.json").write_text(json.dumps(samples))
     names = {job.id: job for job in jobs}
     with_images = {item.job_id for item in drawn}
     sheets = [job.sheet_name() for job in jobs if job.has_sheet and job.id in with_images]
     twice, missing = real.amiss(sandbox, [*(names[item.job_id].file_name(item) for item in drawn), *sheets])
-    (place.folder / "memory.json").write_text(json.dumps(samples))
-    memory = flatness(samples)
-    states = Counter(job.state.value for job in jobs)
-    commands = sum((guest.commands for guest in guests), Counter())
-    incidents = [each for guest in guests for each in guest.incidents]
-    figures = (
-        f"{minutes:g} minutes, {commands.total():,} commands ({sum(guest.unanswered for guest in guests)} unanswered, "
-        f"{len(incidents)} failed), {_told(states)}, {len(drawn):,} images, "
-        f"{sum('gateway' in each or 'op' in each for each in sandbox.faults.struck)} connections broken; "
-        f"memory {memory.told}; {len(twice)} twice, {len(missing)} missing, {books.told}"
+    return Story(
+        minutes=minutes,
+        commands=sum((guest.commands for guest in guests), Counter()).total(),
+        unanswered=sum(guest.unanswered for guest in guests),
+        incidents=[each for guest in guests for each in guest.incidents],
+        states=Counter(job.state for job in jobs),
+        images=len(drawn),
+        breaks=sum(each in BREAKS for each in sandbox.faults.struck),
+        twice=twice,
+        missing=missing,
+        books=books,
+        memory=flatness(samples),
     )
-    whole = not (twice or missing or incidents or sandbox.violations or states["dead"] or states["failed"])
-    return Outcome(figures, whole and books.right and memory.flat)
 
 
 async def _sample(console: psutil.Process, every: float, samples: list[Sample]) -> None:
@@ -108,10 +145,6 @@ async def _let_go_on(sandbox: Sandbox, book: Record) -> None:
             await members[job.owner.id].run("/resume", job=job.name)
 
 
-def _told(states: Counter[str]) -> str:
-    return f"{states.total():,} jobs ({', '.join(f'{count:,} {state}' for state, count in sorted(states.items()))})"
-
-
 class Soak:
     """Mixed work for a long time."""
 
@@ -129,7 +162,8 @@ class Soak:
 
     async def _through(self, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Outcome:
         async with Sandbox() as sandbox:
-            return await soaked(sandbox, place, minutes, seed, program)
+            story = await soaked(sandbox, place, minutes, seed, program)
+        return Outcome(story.told, story.whole and story.memory.flat and not sandbox.violations)
 
 
 SCENARIO = Soak()

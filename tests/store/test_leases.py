@@ -196,8 +196,7 @@ async def test_a_job_at_which_workers_die_again_and_again_is_set_aside_and_its_n
     assert [each.job.id for each in claimed] == [neighbour.job.id]
     assert dead.state is JobState.DEAD
     assert dead.reason == (
-        "The console died 3 times while it drew this (c002), so it was set aside. "
-        "What was reserved for it was given back."
+        "The console died 3 times while it drew this (c002). What was reserved for it was given back."
     )
     assert (await Ledger(sessions, STARTING).balance(MINA.id)).held == 0
     assert {item.state for item in await Jobs(sessions).items(dead.id)} == {ItemState.FAILED}

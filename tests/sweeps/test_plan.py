@@ -66,6 +66,23 @@ def test_time_grows_with_steps_guidance_and_pixels() -> None:
     assert face.seconds(pace) == pytest.approx((3.0 + 0.25 + 1.0, 5.5 + 0.5 + 1.5))
 
 
+def test_work_is_evaluations_weighed_by_their_megapixels() -> None:
+    found = planned("base: {steps: 10, width: 512, detail_steps: 10, denoise: 0.5, detail_size: 512}")
+    assert found.work == 20 / 2 + 10 / 4
+
+
+def test_the_first_of_several_recipes_that_share_a_stage_has_its_work() -> None:
+    text = (
+        "base: {face_folder: mina, prompt: a man img, steps: 20, detail_steps: 10, detail_size: 1024}\nparameters: {%s}"
+    )
+    found = planned(text % "denoise: [0.5, 0.5, 0.3], seed: [1, 2]")
+    base, half, third = 40, 10, 6
+    assert found.works == (base + half, base + half, 0, 0, third, third)
+    assert found.work == sum(found.works) == 2 * (base + half + third)
+    forked = planned(text % "start_merge_step: [10, 5], detail: [false]")
+    assert forked.works == (2 * 14, 2 * 20)  # the one that merges first walks the steps that they share
+
+
 def test_an_empty_plan_costs_nothing() -> None:
     empty = plan([])
     assert empty.summary() == "0 cells = 0 bases"

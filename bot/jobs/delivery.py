@@ -89,6 +89,7 @@ class Delivery:
                     log.warning("not delivered before the end", job=self.job.name, error=repr(error))
                     return
                 if await self._line.away():  # its place in the line says when
+                    self._relied_on.clear()  # who knows what Discord still remembers behind an outage
                     log.info("delivery waits", job=self.job.name, error=repr(error))
                     continue
                 log.warning("delivery failed, trying again", job=self.job.name, in_s=pause, error=repr(error))

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, nullcontext
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -37,7 +37,7 @@ class Sessions:
         self._writing = async_sessionmaker(engine.execution_options(**{WRITES: True}), expire_on_commit=False)
         # SQLite has one writer at a time and lets the others ask again and again, the unlucky until they give up; here
         # they come in their order.
-        self._turn = asyncio.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._writer = asyncio.Lock() if engine.dialect.name == "sqlite" else None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -52,10 +52,27 @@ class Sessions:
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """A session whose changes are committed on the way out, and undone when anything was raised."""
         try:
-            async with self._turn, self._writing.begin() as session:
+            async with self._turn(), self._writing.begin() as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise _named(error) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """The only one of this process that writes, on SQLite. Raises TimeoutError (which is an OSError)."""
+        if self._writer is None:
+            yield
+            return
+        try:
+            # While somebody else holds SQLite's lock each of ours waits for it in turn, and nobody is to wait for all.
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._writer.acquire()
+        except TimeoutError:
+            raise TimeoutError(f"for {PATIENCE_SECONDS} s others wrote, or waited to") from None
+        try:
+            yield
+        finally:
+            self._writer.release()
 
 
 def changed(result: Result[Any]) -> int:

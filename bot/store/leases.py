@@ -153,18 +153,20 @@ class LeaseStore:
 
     async def _gone(self) -> list[str]:
         """The workers that are dead: as the kernel says, or silent for a whole lease."""
+        asked = time.monotonic()
         async with self._sessions.reading() as session:
             others = await session.execute(select(WorkerRow.id, WorkerRow.beats).where(WorkerRow.id != self.worker))
             beats = {worker: count for worker, count in others}
-        moment, seen = time.monotonic(), self._seen
+        came, seen = time.monotonic(), self._seen
         self._seen = {
-            worker: seen[worker] if worker in seen and seen[worker][0] == count else (count, moment)
+            worker: seen[worker] if worker in seen and seen[worker][0] == count else (count, came)
             for worker, count in beats.items()
         }
         return [
             worker
             for worker, (_, since) in self._seen.items()
-            if self._presence.is_dead(worker) or moment - since > self._seconds
+            # Silent until we asked: what made us wait for the answer may have kept the other one from beating, too.
+            if self._presence.is_dead(worker) or asked - since > self._seconds
         ]
 
     @staticmethod

@@ -18,6 +18,7 @@ from bot.ui.words import plain, short, spans
 log = structlog.get_logger("atelier.announcer")
 
 REFUSED_FILES = {400, 413}
+BROKEN_OFF = {JobState.CANCELLED: "was cancelled", JobState.DEAD: "was set aside"}
 NOT_DISCORDS = {0, 40333}
 """Codes of a refusal that comes from a wall before Discord: it says nothing of the channel, and passes."""
 
@@ -76,10 +77,10 @@ class Announcer:
 
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
         """Post the contact sheet of the job, or of a part; the last one names who asked. The message's id."""
-        cancelled = job.state is JobState.CANCELLED
-        content = f"{_headed(job, part)}: the contact sheet{' of what was drawn' if cancelled else ''}."
+        broken_off = BROKEN_OFF.get(job.state)
+        content = f"{_headed(job, part)}: the contact sheet{' of what was drawn' if broken_off else ''}."
         if last:
-            content += f" {job.name} {'was cancelled' if cancelled else 'is done'}, <@{job.owner.id}>."
+            content += f" {job.name} {broken_off or 'is done'}, <@{job.owner.id}>."
         return await self._post(job, content, [(job.sheet_name(part), sheet)], nonce)
 
     async def show(
@@ -96,9 +97,11 @@ class Announcer:
         }
         try:
             await self._client.http.edit_message(job.place.channel_id, job.place.card_id, **payload)
-        except (disnake.NotFound, disnake.Forbidden) as error:
-            # Somebody deleted the card; the pictures are what matters.
-            log.info("a card is gone", job=job.name, reason=str(error))
+        except disnake.HTTPException as error:
+            if error.status not in (400, 403, 404) or error.code in NOT_DISCORDS:
+                raise
+            # Somebody deleted the card, or locked its thread; the pictures are what matters.
+            log.info("a card cannot be edited any more", job=job.name, reason=str(error))
 
     async def _post(self, job: Job, content: str, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
         """One message by the raw route: disnake lacks `enforce_nonce`, without which a retry posts twice."""

@@ -94,7 +94,8 @@ async def test_a_message_says_which_part_of_the_job_it_shows(jobs: Jobs) -> None
     await announcer.post_sheet(job, b"sheet", "3", "mina *b.*")
     await announcer.post_sheet(job, b"sheet", "4")
     await announcer.post_sheet(job, b"sheet", "5", "Zoé 小", last=False)
-    await announcer.post_sheet(replace(job, state=JobState.CANCELLED), b"sheet", "6", "mina")
+    for number, state in enumerate((JobState.CANCELLED, JobState.DEAD), start=6):
+        await announcer.post_sheet(replace(job, state=state), b"sheet", str(number), "mina")
     assert [sent["content"] for sent in http.sent] == [
         f"-# **{job.name}** · mina \\*b.\\* · c001 – c002, c004",
         f"-# **{job.name}** · c001 – c002, c004",
@@ -102,11 +103,13 @@ async def test_a_message_says_which_part_of_the_job_it_shows(jobs: Jobs) -> None
         f"**{job.name}**: the contact sheet. {job.name} is done, <@1>.",
         f"**{job.name}** · Zoé 小: the contact sheet.",
         f"**{job.name}** · mina: the contact sheet of what was drawn. {job.name} was cancelled, <@1>.",
+        f"**{job.name}** · mina: the contact sheet of what was drawn. {job.name} was set aside, <@1>.",
     ]
     assert http.names[2:] == [
         [f"{job.name}-mina-b-sheet.png"],
         [f"{job.name}-sheet.png"],
         [f"{job.name}-Zoe-sheet.png"],
+        [f"{job.name}-mina-sheet.png"],
         [f"{job.name}-mina-sheet.png"],
     ]
 
@@ -157,11 +160,34 @@ async def test_a_post_ends_before_its_nonce_is_forgotten(jobs: Jobs, monkeypatch
         await announcer_on(Hangs()).post_sheet(await store_job(jobs), b"sheet", "nonce")
 
 
-async def test_a_card_that_was_deleted_holds_nothing_up(jobs: Jobs) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal(disnake.NotFound, 404, 10008),
+        refusal(disnake.Forbidden, 403, 50001),
+        refusal(disnake.HTTPException, 400, 160005),
+    ],
+)
+async def test_a_card_that_was_deleted_or_whose_thread_was_locked_holds_nothing_up(
+    jobs: Jobs, error: disnake.HTTPException
+) -> None:
     http = Recorder()
-    http.error = refusal(disnake.NotFound, 404, 10008)
+    http.error = error
     job = await carded(jobs)
     await announcer_on(http).show(job, await jobs.progress(job.id), [])
+
+
+@pytest.mark.parametrize(
+    "error", [refusal(disnake.HTTPException, 502), refusal(disnake.Forbidden, 403), refusal(disnake.NotFound, 404)]
+)
+async def test_a_card_that_is_refused_by_what_stands_before_discord_is_edited_later(
+    jobs: Jobs, error: disnake.HTTPException
+) -> None:
+    http = Recorder()
+    http.error = error
+    job = await carded(jobs)
+    with pytest.raises(disnake.HTTPException):
+        await announcer_on(http).show(job, await jobs.progress(job.id), [])
 
 
 async def test_a_message_is_found_by_its_files_however_much_was_said_since(jobs: Jobs) -> None:

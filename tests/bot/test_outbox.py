@@ -238,6 +238,18 @@ async def test_while_the_channel_is_silent_all_wait_and_then_go_in_the_order_the
     assert channel.sizes == [10, 2, 1] * 3
 
 
+async def test_what_a_former_process_left_comes_in_the_order_it_was_queued(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "ASK_SECONDS", 0.05)
+    channel = ShortMemory()
+    left = [await shift.drawn(12) for _ in range(3)]
+    async with shift.outbox(channel).delivering() as outbox:
+        await outbox.resume()
+        await delivered(shift.jobs, *left)
+    assert channel.names == [name for job in left for name in expected(job, 12)]
+
+
 async def test_a_job_that_fails_by_itself_holds_no_other_up(shift: Shift) -> None:
     channel = ShortMemory()
     broken, other = await shift.drawn(2), await shift.drawn(2)

@@ -77,21 +77,25 @@ async def drawn_once(sandbox: Sandbox) -> None:
 
 def ended(asked: Interaction) -> bool:
     """Whether the card of a job says that it is over."""
-    card = asked.message
-    if card is None or not card["embeds"]:
-        return False
-    ids = [button.get("custom_id") or "" for row in card["components"] for button in row["components"]]
-    return not any(each.startswith(("cancel:", "run:")) for each in ids)
+    return asked.message is not None and bool(asked.embeds) and not _offers(asked, "cancel")
 
 
-async def sweep(member: Member, name: str, text: str) -> Interaction:
-    """Upload a sweep file and press Run; the interaction whose answer is the job's card."""
-    quoted = await member.run("/sweep", config=File(f"{name}.yaml", text.encode()))
-    answer = await quoted.reply(60)
-    if not answer["components"]:
-        raise RuntimeError(f"{name} was refused: {answer['content']}")
-    await member.press(quoted, "Run")
+async def sweep(sandbox: Sandbox, member: str, name: str, text: str) -> Interaction:
+    """Upload a sweep file, press Run and wait until that was accepted; the interaction whose answer is the card."""
+    by = sandbox.members[member]
+    quoted = await by.run("/sweep", config=File(f"{name}.yaml", text.encode()))
+    await quoted.reply(60)
+    if not _offers(quoted, "run"):
+        raise RuntimeError(f"{name} was refused: {quoted.content}")
+    await by.press(quoted, "Run")
+    await sandbox.until(lambda: not _offers(quoted, "run"), READY_SECONDS)
     return quoted
+
+
+def _offers(asked: Interaction, act: str) -> bool:
+    """Whether there is such a button on a card."""
+    rows = asked.original.components if asked.original else []
+    return any((each.get("custom_id") or "").startswith(f"{act}:") for row in rows for each in row["components"])
 
 
 def posted(sandbox: Sandbox) -> list[str]:

@@ -76,7 +76,7 @@ async def drained(
                     story.leased.append(await _leased_again(sandbox, process, book, fences))
                 else:
                     await real.ready(sandbox, process)
-                    await real.sweep(sandbox.members["mina"], "through-drains", SWEEP)
+                    await real.sweep(sandbox, "mina", "through-drains", SWEEP)
                 if number == drains:
                     await book.all_delivered(STEP_SECONDS)
                     break

@@ -12,8 +12,9 @@ from itertools import cycle
 from bot.sandbox import NoAnswer, Rejected, Sandbox
 from bot.sandbox.world import GENERAL, STUDIO
 from tests.chaos import console as real
-from tests.chaos.record import record
+from tests.chaos.record import files
 from tests.chaos.scenario import Options, Outcome, Place
+from tests.chaos.scene import Scene, scene
 
 FULL_POSTS = 500
 POSTS_BETWEEN = 8
@@ -23,6 +24,16 @@ AT_ONCE = 6
 STALLED_SECONDS = 180.0
 RETRIES = 5
 """disnake's own tries of one post: so many answers of 502 in a row come through to the outbox."""
+
+
+KINDS = {
+    "accepted": "accepted and answered 502",
+    "429": "refused with 429",
+    "gateway": "gateways dropped",
+    "storm": "refused with 503",
+    "late": "answered late",
+    "op": "reconnects and ended sessions ordered",
+}
 
 
 def troubles(sandbox: Sandbox) -> Sequence[Callable[[], None]]:
@@ -44,37 +55,24 @@ def troubles(sandbox: Sandbox) -> Sequence[Callable[[], None]]:
     )
 
 
-async def posted_amid_faults(sandbox: Sandbox, place: Place, posts: int, program: Sequence[str]) -> Outcome:
+async def posted_amid_faults(scene: Scene, posts: int) -> Outcome:
     """Have so many images asked for and posted while one fault follows the other; what is there in the end."""
-    async with record(place.url) as book, real.console(sandbox, place, program) as process:
-        await real.ready(sandbox, process)
-        await real.drawn_once(sandbox)
-        striking = asyncio.create_task(_strike(sandbox))
-        asking = asyncio.Semaphore(AT_ONCE)
-        try:
-            asked = await asyncio.gather(*(_ask(sandbox, number, asking) for number in range(posts)))
-            await book.all_delivered(STALLED_SECONDS)
-        finally:
-            striking.cancel()
-        jobs = {job.id: job for job in await book.jobs()}
-        drawn = await book.drawn()
-        books = await book.books()
-        twice, missing = real.amiss(sandbox, [jobs[item.job_id].file_name(item) for item in drawn])
+    sandbox, book = scene.sandbox, scene.book
+    striking = asyncio.create_task(_strike(sandbox))
+    asking = asyncio.Semaphore(AT_ONCE)
+    try:
+        asked = await asyncio.gather(*(_ask(sandbox, number, asking) for number in range(posts)))
+        await book.all_delivered(STALLED_SECONDS)
+    finally:
+        striking.cancel()
+        sandbox.faults.clear()
+    jobs, drawn, books = await book.jobs(), await book.drawn(), await book.books()
+    twice, missing = real.amiss(sandbox, files(jobs, drawn))
     struck = Counter(each.split(" ", 1)[0] for each in sandbox.faults.struck)
-    told = ", ".join(f"{count} {KINDS[kind]}" for kind, count in sorted(struck.items()) if kind in KINDS)
+    told = ", ".join(f"{count} {KINDS[kind]}" for kind, count in sorted(struck.items()))
     figures = f"{len(drawn)} posts, {told}: {len(twice)} twice, {len(missing)} missing, {books.told}"
     enough = len(drawn) > posts and sum(asked) == posts and struck["accepted"] > 0
     return Outcome(figures, enough and not (twice or missing or sandbox.violations) and books.right)
-
-
-KINDS = {
-    "accepted": "accepted and answered 502",
-    "429": "refused with 429",
-    "gateway": "gateways dropped",
-    "storm": "refused with 503",
-    "late": "answered late",
-    "op": "reconnects and ended sessions ordered",
-}
 
 
 async def _strike(sandbox: Sandbox) -> None:
@@ -107,15 +105,15 @@ class Faults:
 
     async def run(self, place: Place, options: Options) -> Outcome:
         """The console as it is."""
-        return await self._amid(place, options, real.PROGRAM)
+        return await self._amid(place, options.scaled(FULL_POSTS, 24), real.PROGRAM)
 
     async def control(self, place: Place, options: Options) -> Outcome:
         """The same where nonces are not enforced."""
-        return await self._amid(place, options, real.careless("nonces"))
+        return await self._amid(place, options.scaled(FULL_POSTS // 5, 24), real.careless("nonces"))
 
-    async def _amid(self, place: Place, options: Options, program: Sequence[str]) -> Outcome:
-        async with Sandbox() as sandbox:
-            return await posted_amid_faults(sandbox, place, options.scaled(FULL_POSTS, 20), program)
+    async def _amid(self, place: Place, posts: int, program: Sequence[str]) -> Outcome:
+        async with scene(place, program) as set_up:
+            return await posted_amid_faults(set_up, posts)
 
 
 SCENARIO = Faults()

@@ -15,7 +15,7 @@ from bot.store.presence import Presence
 from tests.chaos.careless import Repeating, Unfenced, forget_captures
 from tests.chaos.crew import crew, go_on, until_stopped
 from tests.chaos.exchange import Exchange
-from tests.chaos.hand import Hand, Task
+from tests.chaos.hand import Hand, Outspoken, Task
 from tests.chaos.orders import MEMBERS, quote, until_delivered
 from tests.chaos.reckoning import reckon
 from tests.chaos.scenario import Options, Outcome, Place, told
@@ -25,10 +25,9 @@ IMAGES, STEPS = 40, 25
 DRAWN_BEFORE_PAUSE, DRAWN_BEFORE_RETURN = 3, 8
 
 
-class Pausing(LeaseStore):
+class Pausing(Outspoken):
     """Leases of a process that stops (SIGSTOP) when it is about to record a picture; it tells what came of it then."""
 
-    hand: "Paused"
     settled = 0
 
     @property
@@ -57,10 +56,10 @@ class Pausing(LeaseStore):
         try:
             recorded = await super().settle(lease, number, state, image=image, remark=remark, tokens=tokens)
         except Fenced:
-            self.hand.tell("refused")
+            self.tell("refused")
             raise
         if late:
-            self.hand.tell("recorded")
+            self.tell("recorded")
         return recorded
 
 
@@ -74,9 +73,7 @@ class Paused(Hand):
     kind: type[Pausing] = Pausing
 
     def leases(self, sessions: Sessions, presence: Presence) -> LeaseStore:
-        leases = self.kind(sessions, presence, self.task.lease_seconds)
-        leases.hand = self
-        return leases
+        return self.kind(sessions, presence, self.task.lease_seconds, self.tell)
 
 
 class PausedUnfenced(Paused):

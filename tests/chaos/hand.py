@@ -9,7 +9,8 @@ import hashlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy import select
 
 from bot.domain.account import Rules
 from bot.domain.errors import Interrupted, LimitReached, QueueFull, Unavailable, WrongState
-from bot.domain.job import Job, JobState
+from bot.domain.job import Job, JobState, Leased
 from bot.domain.person import PhotoSeen
 from bot.domain.ports import Channel, Drawn, Renderer
 from bot.jobs import delivery
@@ -29,6 +30,7 @@ from bot.jobs.meter import Meter
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
+from bot.log import configure_log
 from bot.store.audit import Audit
 from bot.store.database import Sessions, open_database
 from bot.store.faces import Faces
@@ -115,6 +117,21 @@ class Scribbler:
         return
 
 
+class Outspoken(LeaseStore):
+    """Leases that tell of each job which was another worker's."""
+
+    def __init__(self, sessions: Sessions, presence: Presence, seconds: float, tell: Callable[[str], None]) -> None:
+        super().__init__(sessions, presence, seconds)
+        self.tell = tell
+
+    async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
+        leased, dead = await super().claim(lost)
+        for each in leased:
+            if each.job.id not in lost:
+                self.tell("taken over")
+        return leased, dead
+
+
 class Hand:
     """One console at work until SIGTERM."""
 
@@ -137,7 +154,7 @@ class Hand:
         """What a subclass does in its process when everything is closed."""
 
     def leases(self, sessions: Sessions, presence: Presence) -> LeaseStore:
-        return LeaseStore(sessions, presence, self.task.lease_seconds)
+        return Outspoken(sessions, presence, self.task.lease_seconds, self.tell)
 
     def renderer(self) -> Renderer:
         return Scribbler(self.task.slots)
@@ -226,8 +243,8 @@ class Hand:
 
 def run(kind: type[Hand], task: Task) -> None:
     """The process of a hand; what it has to say stands in a file beside its pictures."""
-    file = (task.folder / f"{task.name}.log").open("a")
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file))
+    sys.stderr = (task.folder / f"{task.name}.log").open("a", buffering=1)
+    configure_log("INFO", "")
     delivery.GATHER_SECONDS, delivery.RHYTHM_SECONDS = 0.01, 0.02  # so that thousands of messages take no hours
     hand = kind(task)
     hand.prepare()

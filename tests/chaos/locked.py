@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 import asyncpg
-from sqlalchemy import func, make_url, select
+from sqlalchemy import make_url
 
 from bot.domain.job import Work
 from bot.jobs.worker import Worker
 from bot.store import database
 from bot.store.database import open_database
-from bot.store.schema import JobRow
 from tests.chaos.crew import crew
 from tests.chaos.exchange import Exchange
 from tests.chaos.hand import Hand, Task
@@ -97,10 +96,8 @@ async def locked_out(place: Place, options: Options, kind: type[Hand]) -> Outcom
                 await asyncio.sleep(seconds)
         finished = await until_delivered(sessions, 120)
         reckoning = await reckon(sessions, exchange, place.folder / "images")
-        async with sessions.reading() as session:
-            taken = await session.scalar(select(func.sum(JobRow.fence - 1)).where(JobRow.fence > 1)) or 0
     errors = sorted({word for words in heard.values() for word in words if word.startswith("error")})
-    unavailable = exchange.total("unavailable")
+    unavailable, taken = exchange.total("unavailable"), exchange.total("taken over")
     counts = {"members told so": unavailable, "jobs taken from the living": taken}
     figures = f"locked for {SHORT_SECONDS:.0f} s and {long:.0f} s, {told(counts)}, {reckoning}"
     good = finished and unavailable and not taken and not errors

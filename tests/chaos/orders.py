@@ -16,9 +16,7 @@ MEMBERS = tuple(Member(1000 + number, f"Member {number}") for number in range(8)
 HERE = Place(10, 11)
 
 
-async def quote(
-    sessions: Sessions, owner: Member, images: int, prompt: str, steps: int = 3, side: int = 1024
-) -> Job:
+async def quote(sessions: Sessions, owner: Member, images: int, prompt: str, steps: int = 3, side: int = 1024) -> Job:
     """A quote of some images at a token each, so many pixels wide and high; another prompt has other pictures."""
     settings = {"prompt": prompt, "detail": False, "steps": steps, "width": side, "height": side}
     recipes = [resolve(settings, seed=seed) for seed in range(images)]

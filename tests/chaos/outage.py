@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bot.domain.job import Item, Job
-from bot.sandbox import Interaction, Rejected, Sandbox
+from bot.sandbox import Interaction, NoAnswer, Rejected
 from tests.chaos import console as real
-from tests.chaos.record import LOOK_SECONDS, Books, Record, record
+from tests.chaos.record import LOOK_SECONDS, Books, Record, files
 from tests.chaos.scenario import Options, Outcome, Place
+from tests.chaos.scene import Scene, scene
 
 SHORT_CELLS = 6
 CELLS_A_SECOND = 1.0
 """How long the last sweep is made, so that there is work for most of the outage; what is left then is cancelled."""
 
-SWEEP = "{{base: {{prompt: x, steps: 8, width: 384, height: 384}}, parameters: {{seed: '{first}-{last}'}}}}"
+SWEEP = "{{base: {{prompt: x, steps: 20, width: 384, height: 384}}, parameters: {{seed: '{first}-{last}'}}}}"
 MOST_CELLS = 900
 BACK_SECONDS = 300.0
 
@@ -57,49 +57,45 @@ class Story:
         )
 
 
-async def through_an_outage(sandbox: Sandbox, place: Place, seconds: float, program: Sequence[str]) -> Story:
+async def through_an_outage(scene: Scene, seconds: float) -> Story:
     """Sweeps of three members through an outage of so many seconds."""
+    sandbox, book = scene.sandbox, scene.book
     story = Story(seconds)
-    members = [sandbox.members[name] for name in ("mina", "theo", "ada")]
+    members = list(sandbox.members)
     cards: list[Interaction] = []
     last = min(MOST_CELLS, max(2 * SHORT_CELLS, round(seconds * CELLS_A_SECOND)))
-    async with record(place.url) as book, real.console(sandbox, place, program) as process:
-        await real.ready(sandbox, process)
-        await real.drawn_once(sandbox)
-        for number, cells in enumerate((SHORT_CELLS, SHORT_CELLS, SHORT_CELLS, last)):
-            text = SWEEP.format(first=1000 * number + 1, last=1000 * number + cells)
-            cards.append(await real.sweep(members[number % 3], f"sweep-{number}", text))
-        sandbox.faults.late(real.POSTS, seconds=BACK_SECONDS)
-        before = len(real.posted(sandbox))
-        await sandbox.until(lambda: len(real.posted(sandbox)) > before, BACK_SECONDS)
-        await sandbox.off()
-        sandbox.faults.clear()
-        there = len(real.posted(sandbox))
-        story.drawn_before = len(await book.drawn())
-        await asyncio.sleep(seconds)
-        backlog = await book.drawn()
-        story.drawn_after = len(backlog)
-        if process.returncode is not None:
-            raise RuntimeError(f"the console ended with code {process.returncode}")
-        await sandbox.on()
-        back = time.monotonic()
-        asking = asyncio.create_task(real.until_answered(members[0], "/queue", BACK_SECONDS))
-        await sandbox.until(lambda: len(real.posted(sandbox)) > there, BACK_SECONDS)
-        story.first_post = time.monotonic() - back
-        due = {(item.job_id, item.number) for item in backlog}
-        await _posted(book, due)
-        story.all_posted = time.monotonic() - back
-        story.answered = await asking
-        if not real.ended(cards[-1]):  # more than there was time for
-            with suppress(Rejected):
-                await members[0].press(cards[-1], "Cancel")
-        await book.all_delivered(BACK_SECONDS)
-        jobs, drawn = await book.jobs(), await book.drawn()
-        story.books = await book.books()
+    for number, cells in enumerate((SHORT_CELLS, SHORT_CELLS, SHORT_CELLS, last)):
+        text = SWEEP.format(first=1000 * number + 1, last=1000 * number + cells)
+        cards.append(await real.sweep(sandbox, members[number % 3], f"sweep-{number}", text))
+    sandbox.faults.late(real.POSTS, seconds=BACK_SECONDS)
+    before = len(real.posted(sandbox))
+    await sandbox.until(lambda: len(real.posted(sandbox)) > before, BACK_SECONDS)
+    await sandbox.off()
+    sandbox.faults.clear()
+    there = len(real.posted(sandbox))
+    story.drawn_before = len(await book.drawn())
+    await asyncio.sleep(seconds)
+    backlog = await book.drawn()
+    story.drawn_after = len(backlog)
+    if scene.console.returncode is not None:
+        raise RuntimeError(f"the console ended with code {scene.console.returncode}")
+    await sandbox.on()
+    back = time.monotonic()
+    asking = asyncio.create_task(real.until_answered(sandbox.members[members[0]], "/queue", BACK_SECONDS))
+    await sandbox.until(lambda: len(real.posted(sandbox)) > there, BACK_SECONDS)
+    story.first_post = time.monotonic() - back
+    await _posted(book, {(item.job_id, item.number) for item in backlog})
+    story.all_posted = time.monotonic() - back
+    story.answered = await asking
+    if not real.ended(cards[-1]):  # more than there was time for
+        with suppress(Rejected, NoAnswer):
+            await sandbox.members[members[0]].press(cards[-1], "Cancel")
+    await book.all_delivered(BACK_SECONDS)
+    jobs, drawn = await book.jobs(), await book.drawn()
+    story.books = await book.books()
     story.images = len(drawn)
-    wanted = [*_names(jobs, drawn), *(job.sheet_name() for job in jobs if job.has_sheet)]
-    story.twice, story.missing = real.amiss(sandbox, wanted)
-    places = {name: place for place, name in enumerate(_names(jobs, backlog))}
+    story.twice, story.missing = real.amiss(sandbox, files(jobs, drawn))
+    places = {name: place for place, name in enumerate(real.pictures(files(jobs, backlog)))}
     came = [places[name] for name in dict.fromkeys(real.posted(sandbox)[there:]) if name in places]
     story.out_of_order = sum(a > b for a, b in pairwise(came))
     return story
@@ -110,11 +106,6 @@ async def _posted(book: Record, due: set[tuple[int, int]]) -> None:
     async with asyncio.timeout(BACK_SECONDS):
         while due - {(each.job_id, each.number) for each in await book.drawn() if each.message_id is not None}:
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def _names(jobs: Sequence[Job], items: Sequence[Item]) -> list[str]:
-    """The files of these items, job by job as they were queued."""
-    return [job.file_name(item) for job in jobs for item in items if item.job_id == job.id]
 
 
 class Outage:
@@ -132,9 +123,9 @@ class Outage:
         return await self._through(place, min(options.outage_minutes, 0.5), real.careless("look", "order"))
 
     async def _through(self, place: Place, minutes: float, program: Sequence[str]) -> Outcome:
-        async with Sandbox() as sandbox:
-            story = await through_an_outage(sandbox, place, 60 * minutes, program)
-        return Outcome(story.told, story.holds and not sandbox.violations)
+        async with scene(place, program) as set_up:
+            story = await through_an_outage(set_up, 60 * minutes)
+        return Outcome(story.told, story.holds and not set_up.sandbox.violations)
 
 
 SCENARIO = Outage()

@@ -1,7 +1,7 @@
 """The record: what the console's database says, read from outside while the console runs or after it was killed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -90,6 +90,13 @@ class Record:
         async with asyncio.timeout(patience):
             while not all(job.state.ended and job.delivered for job in await self.jobs()):
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+def files(jobs: Sequence[Job], drawn: Sequence[Item]) -> list[str]:
+    """What the channels are due: the pictures, job by job, and the sheets of the jobs that have one."""
+    pictures = [job.file_name(item) for job in jobs for item in drawn if item.job_id == job.id]
+    owners = {item.job_id for item in drawn}
+    return pictures + [job.sheet_name() for job in jobs if job.has_sheet and job.id in owners]
 
 
 @asynccontextmanager

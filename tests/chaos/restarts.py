@@ -73,7 +73,7 @@ async def killed_thrice(
             async with real.console(sandbox, place, program) as process:
                 await real.ready(sandbox, process)
                 if not kill:
-                    await real.sweep(sandbox.members["mina"], "through-kills", SWEEP)
+                    await real.sweep(sandbox, "mina", "through-kills", SWEEP)
                 await _more_than(sandbox, least - 1)
                 if worst:
                     sandbox.faults.late(real.POSTS, seconds=STEP_SECONDS)

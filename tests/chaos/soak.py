@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import psutil
 
@@ -19,8 +20,9 @@ from bot.sandbox import Sandbox
 from tests.chaos import console as real
 from tests.chaos.crowd import Guest
 from tests.chaos.flatness import LEAST_SAMPLES, Flatness, Sample, flatness
-from tests.chaos.record import Books, Record, record
+from tests.chaos.record import Books, Record, files
 from tests.chaos.scenario import Options, Outcome, Place
+from tests.chaos.scene import Scene, scene
 
 SAMPLE_SECONDS = 10.0
 TROUBLE_SECONDS = 60.0
@@ -62,43 +64,39 @@ class Story:
         states = ", ".join(f"{count:,} {state}" for state, count in sorted(self.states.items()))
         return (
             f"{self.minutes:g} minutes, {self.commands:,} commands ({self.unanswered} unanswered, "
-            f"{len(self.incidents)} failed), {self.states.total():,} jobs ({states}), {self.images:,} images, {self.breaks} connections "
-            f"broken; memory {self.memory.told}; {len(self.twice)} twice, {len(self.missing)} missing, "
-            f"{self.books.told}"
+            f"{len(self.incidents)} failed), {self.states.total():,} jobs ({states}), {self.images:,} images, "
+            f"{self.breaks} connections broken; memory {self.memory.told}; "
+            f"{len(self.twice)} twice, {len(self.missing)} missing, {self.books.told}"
         )
 
 
-async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Story:
-    """Mixed work for so many minutes; what came of it, and of the console's memory."""
+async def soaked(scene: Scene, minutes: float, seed: int, samples: Path | None = None) -> Story:
+    """Mixed work for so many minutes; what came of it. `samples` is the file for what was measured."""
+    sandbox, book = scene.sandbox, scene.book
     guests = [Guest(member, seed + number) for number, member in enumerate(sandbox.members.values())]
-    samples: list[Sample] = []
-    async with record(place.url) as book, real.console(sandbox, place, program) as process:
-        await real.ready(sandbox, process)
-        await real.drawn_once(sandbox)
-        if minutes >= WORTH_FILLING_MINUTES:
-            await real.sweep(sandbox.members["mina"], "filling", FILLING.format(images=MEMO_IMAGES))
-            await book.all_delivered(PATIENCE_SECONDS)
-        until = time.monotonic() + 60 * minutes
-        every = min(SAMPLE_SECONDS, 60 * minutes / LEAST_SAMPLES / 2)
-        beside = [
-            asyncio.create_task(_sample(psutil.Process(process.pid), every, samples)),
-            asyncio.create_task(_trouble(sandbox, min(TROUBLE_SECONDS, 60 * minutes / 6))),
-        ]
-        try:
-            await asyncio.gather(*(guest.stay(until) for guest in guests))
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-        sandbox.faults.clear()
-        await _let_go_on(sandbox, book)
+    if minutes >= WORTH_FILLING_MINUTES:
+        await real.sweep(sandbox, "mina", "filling", FILLING.format(images=MEMO_IMAGES))
         await book.all_delivered(PATIENCE_SECONDS)
-        jobs, drawn, books = await book.jobs(), await book.drawn(), await book.books()
-    (place.folder / "memory.json").write_text(json.dumps(samples))
-    names = {job.id: job for job in jobs}
-    with_images = {item.job_id for item in drawn}
-    sheets = [job.sheet_name() for job in jobs if job.has_sheet and job.id in with_images]
-    twice, missing = real.amiss(sandbox, [*(names[item.job_id].file_name(item) for item in drawn), *sheets])
+    until = time.monotonic() + 60 * minutes
+    every = min(SAMPLE_SECONDS, 60 * minutes / LEAST_SAMPLES / 2)
+    measured: list[Sample] = []
+    beside = [
+        asyncio.create_task(_sample(psutil.Process(scene.console.pid), every, measured)),
+        asyncio.create_task(_trouble(sandbox, min(TROUBLE_SECONDS, 60 * minutes / 6))),
+    ]
+    try:
+        await asyncio.gather(*(guest.stay(until) for guest in guests))
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        sandbox.faults.clear()
+    if samples is not None:
+        samples.write_text(json.dumps(measured))
+    await _let_go_on(sandbox, book)
+    await book.all_delivered(PATIENCE_SECONDS)
+    jobs, drawn = await book.jobs(), await book.drawn()
+    twice, missing = real.amiss(sandbox, files(jobs, drawn))
     return Story(
         minutes=minutes,
         commands=sum((guest.commands for guest in guests), Counter()).total(),
@@ -109,8 +107,8 @@ async def soaked(sandbox: Sandbox, place: Place, minutes: float, seed: int, prog
         breaks=sum(each in BREAKS for each in sandbox.faults.struck),
         twice=twice,
         missing=missing,
-        books=books,
-        memory=flatness(samples),
+        books=await book.books(),
+        memory=flatness(measured),
     )
 
 
@@ -161,9 +159,9 @@ class Soak:
         return await self._through(place, minutes, options.seed, real.careless("leak"))
 
     async def _through(self, place: Place, minutes: float, seed: int, program: Sequence[str]) -> Outcome:
-        async with Sandbox() as sandbox:
-            story = await soaked(sandbox, place, minutes, seed, program)
-        return Outcome(story.told, story.whole and story.memory.flat and not sandbox.violations)
+        async with scene(place, program) as set_up:
+            story = await soaked(set_up, minutes, seed, place.folder / "memory.json")
+        return Outcome(story.told, story.whole and story.memory.flat and not set_up.sandbox.violations)
 
 
 SCENARIO = Soak()

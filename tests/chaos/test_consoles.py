@@ -1,25 +1,23 @@
 """The scenarios of the real console with small numbers, and how memory is judged; `make chaos` has the large ones."""
 
 import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from bot.sandbox import Sandbox
-from tests.chaos import answers, drain, faults, outage, soak
-from tests.chaos.console import PROGRAM
+from tests.chaos import drain, faults, outage, soak
 from tests.chaos.flatness import LEAST_SAMPLES, flatness
 from tests.chaos.scenario import Options, Place
+from tests.chaos.scene import Scene, scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-FEW = Options(rounds=1, soak_minutes=0.1, outage_minutes=0.1)
+FEW = Options(rounds=1)
+FEW_POSTS = 24
+SHORT_SECONDS = 6.0
 MINUTES = [60.0 * number for number in range(61)]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place("sqlite", f"sqlite+aiosqlite:///{tmp_path / 'atelier.db'}", tmp_path)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -28,31 +26,34 @@ async def test_a_drained_console_lets_go_and_the_next_takes_up(database_url: str
     assert outcome.holds, outcome.figures
 
 
-async def test_posts_amid_faults_are_there_once(place: Place) -> None:
-    outcome = await faults.SCENARIO.run(place, FEW)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """One console through faults, a crowd and an outage: each has its own images, and looks at all there are."""
+    folder = tmp_path_factory.mktemp("shared")
+    async with scene(Place("sqlite", f"sqlite+aiosqlite:///{folder / 'atelier.db'}", folder)) as set_up:
+        yield set_up
+
+
+async def test_posts_amid_faults_are_there_once(shared: Scene) -> None:
+    outcome = await faults.posted_amid_faults(shared, FEW_POSTS)
     assert outcome.holds, outcome.figures
 
 
-async def test_posts_amid_faults_are_there_twice_where_nonces_are_not_enforced(place: Place) -> None:
-    outcome = await faults.SCENARIO.control(place, FEW)
-    assert not outcome.holds, outcome.figures
-    assert " 0 twice" not in outcome.figures
-
-
-async def test_work_goes_on_through_an_outage_and_arrives_in_order(place: Place) -> None:
-    outcome = await outage.SCENARIO.run(place, FEW)
-    assert outcome.holds, outcome.figures
-
-
-async def test_what_a_crowd_asks_for_is_delivered_once(place: Place) -> None:
-    async with Sandbox() as sandbox:
-        story = await soak.soaked(sandbox, place, FEW.soak_minutes, 1, PROGRAM)
+async def test_what_a_crowd_asks_for_is_delivered_once(shared: Scene) -> None:
+    story = await soak.soaked(shared, SHORT_SECONDS / 60, seed=1)
     assert story.whole, story.told
 
 
-async def test_members_wait_where_images_are_drawn_on_the_event_loop(place: Place) -> None:
-    outcome = await answers.SCENARIO.control(place, FEW)
+async def test_work_goes_on_through_an_outage_and_arrives_in_order(shared: Scene) -> None:
+    story = await outage.through_an_outage(shared, SHORT_SECONDS)
+    assert story.holds, story.told
+
+
+async def test_posts_amid_faults_are_there_twice_where_nonces_are_not_enforced(tmp_path: Path) -> None:
+    place = Place("sqlite", f"sqlite+aiosqlite:///{tmp_path / 'atelier.db'}", tmp_path)
+    outcome = await faults.SCENARIO.control(place, FEW)
     assert not outcome.holds, outcome.figures
+    assert " 0 twice" not in outcome.figures
 
 
 def memory(growth: float, seed: int = 1) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -148,6 +148,33 @@ async def test_what_is_released_while_images_are_done_adds_up(till: Till) -> Non
     assert sum(moved) == STARTING
     assert (await till.balance(MINA)).available + await till.spent() == STARTING
     await till.check()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_whoever_holds_waits_for_one_who_captures_and_then_releases(till: Till) -> None:
+    job, another = await till.jobs(2)
+    await till.hold(job, MINA, 30)
+    async with till.sessions.begin() as session, asyncio.TaskGroup() as others:
+        await ledger.capture(session, job, 0, 1, 10)
+        others.create_task(till.hold(another, MINA, 50))
+        await somebody_waits(till.sessions)
+        await ledger.release(session, job, 0)
+        await session.commit()
+    assert await till.balance(MINA) == Balance(40, 50)
+    await till.check()
+
+
+async def somebody_waits(sessions: Sessions) -> None:
+    """Returns once PostgreSQL lets a transaction of this database wait for another one."""
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE NOT granted AND datname = current_database()"
+    )
+    while True:
+        async with sessions.reading() as session:
+            if await session.scalar(waiting):
+                return
+        await asyncio.sleep(0.01)
 
 
 async def test_a_session_is_linked_while_it_holds_captures_and_releases(till: Till) -> None:

@@ -11,7 +11,8 @@ from bot.cogs.upload import Uploads
 from bot.domain.account import Rules
 from bot.domain.errors import Refusal
 from bot.domain.job import Member, Place
-from bot.domain.ports import Accounts, AuditLog, FaceStore, JobStore, Renderer, SessionRepository, SettingsStore
+from bot.domain.ports import FaceStore, Renderer
+from bot.domain.stores import Accounts, AuditLog, JobStore, SessionRepository, SettingsStore
 from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue

@@ -15,7 +15,8 @@ import structlog
 
 from bot.domain.errors import CannotDeliver, CannotPost
 from bot.domain.job import Item, ItemState, Job
-from bot.domain.ports import Batch, Channel, ImageStore, JobStore, Owed
+from bot.domain.ports import Channel, ImageStore
+from bot.domain.stores import Batch, JobStore, Owed
 from bot.jobs.line import Line
 
 log = structlog.get_logger("atelier.delivery")

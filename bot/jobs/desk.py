@@ -3,7 +3,8 @@
 from bot.domain.account import Rules
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import ItemState, Job, JobState, Member
-from bot.domain.ports import AuditLog, FaceStore, JobStore, Orders
+from bot.domain.ports import FaceStore
+from bot.domain.stores import AuditLog, JobStore, Orders
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
 from sweeps.plan import Prices, plan

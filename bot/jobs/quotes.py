@@ -9,7 +9,8 @@ from PIL import Image
 from bot.domain.errors import Refusal
 from bot.domain.facetest import FaceTest, whom
 from bot.domain.job import Job, Layout, Member, Place
-from bot.domain.ports import FaceStore, Ideas, ImageStore, JobStore, NewItem, Renderer, SettingsStore
+from bot.domain.ports import FaceStore, Ideas, ImageStore, Renderer
+from bot.domain.stores import JobStore, NewItem, SettingsStore
 from bot.jobs.forecast import Forecast
 from bot.jobs.naming import usable, written
 from bot.jobs.queue import JobQueue

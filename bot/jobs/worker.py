@@ -8,7 +8,8 @@ import structlog
 
 from bot.domain.errors import CannotDraw, Fenced, Interrupted, Refusal
 from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start, Work
-from bot.domain.ports import Drawn, FaceStore, ImageStore, Leases, Renderer
+from bot.domain.ports import Drawn, FaceStore, ImageStore, Renderer
+from bot.domain.stores import Leases
 from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
 from bot.jobs.sitters import Sitters

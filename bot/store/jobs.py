@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import exists, func, select, update
 
 from bot.domain.job import ACCEPTED, Item, ItemState, Job, JobState, Layout, Member, Place, Progress, Quote
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.store import rows
 from bot.store.database import Sessions
 from bot.store.schema import HoldRow, ItemRow, JobRow, OutboxRow

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.job import Job, JobState
-from bot.domain.ports import Batch
+from bot.domain.stores import Batch
 from bot.store import rows
 from bot.store.database import Sessions
 from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, now

@@ -10,7 +10,7 @@ import pytest_asyncio
 import bot.jobs.delivery as delivery_module
 from bot.domain.account import Terms
 from bot.domain.job import Job, Layout, Leased, Member, Place, Quote
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes
 from bot.store.database import Sessions, open_database

@@ -6,7 +6,8 @@ from typing import Any
 
 from bot.domain.account import Terms
 from bot.domain.job import ItemState, Job, Layout, Lease, Leased
-from bot.domain.ports import Channel, NewItem
+from bot.domain.ports import Channel
+from bot.domain.stores import NewItem
 from bot.jobs.delivery import Post
 from bot.jobs.outbox import Outbox
 from bot.store.database import Sessions

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.errors import CannotPost
 from bot.domain.job import Item, Job, JobState, Layout
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.jobs.delivery import Delivery, Post
 from bot.jobs.line import Line
 from bot.jobs.outbox import Outbox

@@ -14,7 +14,8 @@ import bot.jobs.worker as worker_module
 from bot.domain.account import Terms
 from bot.domain.errors import Unavailable
 from bot.domain.job import ItemState, Job, JobState, Member
-from bot.domain.ports import Drawn, NewItem
+from bot.domain.ports import Drawn
+from bot.domain.stores import NewItem
 from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
 from bot.jobs.sitters import MOST_KEPT, Sitters

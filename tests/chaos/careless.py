@@ -92,4 +92,4 @@ def forget_captures() -> None:
     async def anew(session: AsyncSession, key: str, kind: Kind, amounts: Mapping[int, int], **more: Any) -> bool:
         return await transfer(session, f"{key}:{uuid4().hex}" if kind is Kind.CAPTURE else key, kind, amounts, **more)
 
-    ledger.transfer = anew  # type: ignore[assignment]
+    ledger.transfer = anew

@@ -36,6 +36,8 @@ class Exchange:
         self.found = 0
         self.lost = 0
         self.losing = False
+        self._down = False
+        self._answering = 0
         self.heard: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.address: Address = ("", 0)
         self._nonces: dict[str, int] = {}
@@ -57,6 +59,11 @@ class Exchange:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(promise)
 
+    async def until_more(self, word: str, times: int, seconds: float = 60) -> None:
+        """Wait until that has been told so many times more. Raises TimeoutError."""
+        goal = self.total(word) + times
+        await self.until(lambda: self.total(word) >= goal, seconds)
+
     def total(self, word: str) -> int:
         """How often all of them together have told that."""
         return sum(words[word] for words in self.heard.values())
@@ -65,10 +72,23 @@ class Exchange:
         """What Discord does after minutes: the same nonce is a new message then."""
         self._nonces.clear()
 
+    @asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """While the context is open nothing is taken, and every connection is cut at once."""
+        self._down = True
+        while self._answering:
+            await asyncio.sleep(0.01)
+        try:
+            yield
+        finally:
+            self._down = False
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
-            if line := await reader.readline():
+            if (line := await reader.readline()) and not self._down:
+                self._answering += 1
                 answer = await self._answer(json.loads(line))
+                self._answering -= 1
                 async with self._changed:
                     self._changed.notify_all()
                 if answer is not None:

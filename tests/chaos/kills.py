@@ -84,9 +84,8 @@ class Pair:
     async def strike(self, kills_left: int) -> None:
         """Kill one of them after a random share of the work that is left, wherever it stands, and start another."""
         most = 2 * await self._waiting() // kills_left
-        goal = self._moved + self._chance.randint(1, max(1, most))
         if most:
-            await self._exchange.until(lambda: self._moved >= goal)
+            await self._exchange.until_more("moved", self._chance.randint(1, most))
         await asyncio.sleep(self._chance.uniform(0, MOST_SECONDS_MORE))
         await self._until_nobody_is_suspect()
         victim = self._chance.randrange(HANDS)
@@ -99,10 +98,6 @@ class Pair:
         process = self._hands.start(self._kind, Task(self._place.url, self._place.folder, self._exchange.address, name))
         await self._exchange.until(lambda: self._exchange.heard[name]["ready"] > 0)
         return process
-
-    @property
-    def _moved(self) -> int:
-        return self._exchange.total("moved")
 
     async def _waiting(self) -> int:
         """Pictures without an outcome."""

@@ -19,20 +19,21 @@ from tests.chaos.orders import quotes, until_delivered
 from tests.chaos.reckoning import reckon
 from tests.chaos.scenario import FULL_ROUNDS, Options, Outcome, Place, told
 
-JOBS, IMAGES_A_JOB, STEPS = 40, 5, 10
+JOBS, LEAST_JOBS, IMAGES_A_JOB, STEPS = 40, 16, 5, 10
 MOVED_BEFORE = 20
 SHORT_SECONDS = 2.0
-SECONDS_PAST_PATIENCE = 4.0
-LEASE_SECONDS = 3.0
-"""Shorter than the long lock, so that both consoles are silent for longer than a lease."""
+LEASE_PAST_PATIENCE, LOCK_PAST_PATIENCE = 2.0, 3.5
+"""Seconds. While the long lock lasts, both consoles are silent for longer than a lease."""
 
-LITTLE_PATIENCE_SECONDS = 3
+SECONDS_TO_FINISH, SECONDS_FOR_THE_CARELESS = 120, 8
+
+LITTLE_PATIENCE_SECONDS = 1
 
 
 class Locked(Hand):
     """A console that accepts a quote now and then, so that there is a member to be told."""
 
-    accepted_at_once, accept_seconds = 1, 0.1
+    accepted_at_once, accept_seconds = 1, 0.5
 
 
 class Impatient(Locked):
@@ -69,32 +70,31 @@ class LockedScenario:
 
     async def run(self, place: Place, options: Options) -> Outcome:
         full = options.rounds >= FULL_ROUNDS
-        return await locked_out(place, options, Locked if full else Impatient)
+        return await locked_out(place, options, Locked if full else Impatient, SECONDS_TO_FINISH)
 
     async def control(self, place: Place, options: Options) -> Outcome:
-        outcome = await locked_out(place, options, Careless)
+        outcome = await locked_out(place, options, Careless, SECONDS_FOR_THE_CARELESS)
         return Outcome(f"without trying again: {outcome.figures}", outcome.holds)
 
 
 SCENARIO = LockedScenario()
 
 
-async def locked_out(place: Place, options: Options, kind: type[Hand]) -> Outcome:
+async def locked_out(place: Place, options: Options, kind: type[Hand], most: float) -> Outcome:
     """Lock for a moment, and for longer than statements wait; then let all be done."""
     patience = LITTLE_PATIENCE_SECONDS if issubclass(kind, Impatient) else database.PATIENCE_SECONDS
-    long = patience + SECONDS_PAST_PATIENCE
+    long, lease = patience + LOCK_PAST_PATIENCE, patience + LEASE_PAST_PATIENCE
     async with open_database(place.url) as sessions, Exchange(options.seed).open() as exchange, crew() as hands:
-        await quotes(sessions, JOBS, IMAGES_A_JOB, STEPS)
+        await quotes(sessions, options.scaled(JOBS, least=LEAST_JOBS), IMAGES_A_JOB, STEPS)
         for name in ("first", "second"):
             machine = f"machine of the {name}"
-            hands.start(kind, Task(place.url, place.folder, exchange.address, name, machine, LEASE_SECONDS))
+            hands.start(kind, Task(place.url, place.folder, exchange.address, name, machine, lease))
         heard = exchange.heard
         for seconds in (SHORT_SECONDS, long):
-            goal = exchange.total("moved") + MOVED_BEFORE
-            await exchange.until(lambda goal=goal: exchange.total("moved") >= goal)
+            await exchange.until_more("moved", MOVED_BEFORE)
             async with lock(place):
                 await asyncio.sleep(seconds)
-        finished = await until_delivered(sessions, 120)
+        finished = await until_delivered(sessions, most)
         reckoning = await reckon(sessions, exchange, place.folder / "images")
     errors = sorted({word for words in heard.values() for word in words if word.startswith("error")})
     unavailable, taken = exchange.total("unavailable"), exchange.total("taken over")

@@ -81,9 +81,10 @@ async def cramped(place: Place, options: Options, change: Maker) -> Outcome:
         reckoning = await reckon(sessions, exchange, place.folder / "images")
         images = Images(place.folder / "images")
         drawn = {item.recipe: await images.get(item.image) for item in items if item.image}
-    apart = max((difference(png, expected[recipe]) for recipe, png in drawn.items()), default=255)
-    batches = " → ".join(map(str, tried[1:4]))
-    figures = f"batches {batches}, {reckoning}, {len(drawn)} images at most {apart} of 255 off (at most {TOLERANCE})"
+    apart = max((difference(png, expected[recipe]) for recipe, png in drawn.items()), default=0)
+    figures = f"batches {' → '.join(map(str, tried[1:4]))}, {reckoning}"
+    if drawn:
+        figures += f", pixels at most {apart} of 255 off (tolerance {TOLERANCE})"
     halved = tried[1:4] == [8, 4, 2] and max(tried[3:]) <= MOST_A_CALL
     return Outcome(figures, halved and reckoning.well and apart <= TOLERANCE)
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from bot.domain.job import Job, JobState, Layout, Member, Place, Quote
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.store.database import Sessions
 from bot.store.jobs import Jobs
 from bot.store.schema import JobRow
+from sweeps.parameters import Value
 from sweeps.recipe import resolve
 
 MEMBERS = tuple(Member(1000 + number, f"Member {number}") for number in range(8))
@@ -18,7 +19,7 @@ HERE = Place(10, 11)
 
 async def quote(sessions: Sessions, owner: Member, images: int, prompt: str, steps: int = 3, side: int = 1024) -> Job:
     """A quote of some images at a token each, so many pixels wide and high; another prompt has other pictures."""
-    settings = {"prompt": prompt, "detail": False, "steps": steps, "width": side, "height": side}
+    settings: dict[str, Value] = {"prompt": prompt, "detail": False, "steps": steps, "width": side, "height": side}
     recipes = [resolve(settings, seed=seed) for seed in range(images)]
     return await Jobs(sessions).create(
         kind="sweep",

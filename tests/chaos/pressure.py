@@ -22,10 +22,11 @@ from tests.chaos.hand import STARTING, STEP_SECONDS, AtWork, Hand, Scribbler, Ta
 from tests.chaos.orders import MEMBERS, quotes, until_delivered
 from tests.chaos.scenario import Options, Outcome, Place, told
 
-CAPACITY = Hand.capacity
-SENTENCE = re.compile(
-    r"The queue is full: 64 of 64 places are taken\. Nothing was queued; it would have been number 65, "
-    r"with about \d+ images ahead\. Try again in (a few minutes|about .+)\."
+SUBMISSIONS, LEAST_SUBMISSIONS = 1000, 40
+CAPACITY, LEAST_CAPACITY = Hand.capacity, 8
+SENTENCE = (
+    r"The queue is full: {capacity} of {capacity} places are taken\. Nothing was queued; it would have been number "
+    r"{number}, with about \d+ images? ahead\. Try again in (a few minutes|about .+)\."
 )
 BURSTS = 5
 QUOTES = (JobState.QUOTED,)
@@ -60,8 +61,9 @@ class Waiting(Scribbler):
 class Busy(Hand):
     """A console that is wholly taken up."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, capacity: int) -> None:
         super().__init__(task)
+        self.capacity = capacity
         self.let = asyncio.Event()
 
     def renderer(self) -> Waiting:
@@ -71,14 +73,15 @@ class Busy(Hand):
 class Boundless(Busy):
     """One that takes whatever comes."""
 
-    capacity = 10**9
+    def __init__(self, task: Task, capacity: int) -> None:
+        super().__init__(task, 10**9)
 
 
 class Pressure:
     """As many submissions at one time as the promise names; the control has a queue without bound."""
 
     name = "pressure"
-    promise = "beyond 64 jobs each is refused with its place and when to come again; nothing held, memory flat"
+    promise = "each job beyond 64 is refused, with its place and when to come again; nothing held, memory flat"
 
     async def run(self, place: Place, options: Options) -> Outcome:
         return await pressed(place, options, Busy)
@@ -93,17 +96,19 @@ SCENARIO = Pressure()
 
 async def pressed(place: Place, options: Options, kind: type[Busy]) -> Outcome:
     """Submit all at once, then what was refused again and again, then draw, then what was refused for the last time."""
-    submissions = options.scaled(1000, least=2 * CAPACITY)
+    submissions = options.scaled(SUBMISSIONS, LEAST_SUBMISSIONS)
+    capacity = options.scaled(CAPACITY, LEAST_CAPACITY)
+    sentence = re.compile(SENTENCE.format(capacity=capacity, number=capacity + 1))
     async with Exchange(options.seed).open() as exchange:
-        hand = kind(Task(place.url, place.folder, exchange.address))
+        hand = kind(Task(place.url, place.folder, exchange.address), capacity)
         async with open_database(place.url) as sessions:
             jobs = await quotes(sessions, submissions, 1)
         async with hand.at_work() as inside:
             refused, refusals = await submit(inside, jobs)
             held, right = await tokens(inside.sessions, submissions - len(refused))
             counts = {"submissions": submissions, "refused": len(refused), "tokens held": held}
-            wordless = [text for text in refusals if not SENTENCE.fullmatch(text)]
-            if len(refused) != submissions - CAPACITY or wordless or not right:
+            wordless = [text for text in refusals if not sentence.fullmatch(text)]
+            if len(refused) != submissions - capacity or wordless or not right:
                 return Outcome(told(counts) + "".join(f', "{text}"' for text in wordless[:1]), False)
             before, spans = memory(), []
             for _ in range(BURSTS):
@@ -114,7 +119,7 @@ async def pressed(place: Place, options: Options, kind: type[Busy]) -> Outcome:
             grown = memory() - before
             hand.let.set()
             first = await until_delivered(inside.sessions, 120, QUOTES)
-            second, _ = await submit(inside, refused[:CAPACITY])
+            second, _ = await submit(inside, refused[:capacity])
             finished = first and not second and await until_delivered(inside.sessions, 120, QUOTES)
             async with inside.sessions.reading() as session:
                 wrong = await audit_books(session)
@@ -122,8 +127,8 @@ async def pressed(place: Place, options: Options, kind: type[Busy]) -> Outcome:
     took = f"{1000 * sum(spans) / BURSTS:.1f} ms a refusal"
     figures = f"{told(counts)} at {took}, {grown:+.1f} MiB meanwhile (at most {FLAT_MIB:.0f})"
     flat = grown <= FLAT_MIB
-    still = len(refused) == submissions - CAPACITY
-    return Outcome(f"{figures}, then {CAPACITY} of them accepted", finished and still and flat and not wrong)
+    still = len(refused) == submissions - capacity
+    return Outcome(f"{figures}, then {capacity} of them accepted", finished and still and flat and not wrong)
 
 
 async def submit(inside: AtWork, jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from bot.domain.account import Terms
 from bot.domain.job import Job, Layout, Leased, Member, Place, Quote
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.store.books import audit_books
 from bot.store.database import Sessions, open_database
 from bot.store.jobs import Jobs

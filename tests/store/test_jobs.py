@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.job import ItemState, JobState
-from bot.domain.ports import NewItem
+from bot.domain.stores import NewItem
 from bot.store.database import Sessions
 from bot.store.jobs import Jobs
 from bot.store.leases import LeaseStore

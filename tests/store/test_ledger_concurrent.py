@@ -154,18 +154,17 @@ async def test_what_is_released_while_images_are_done_adds_up(till: Till) -> Non
 async def test_whoever_holds_waits_for_one_who_captures_and_then_releases(till: Till) -> None:
     job, another = await till.jobs(2)
     await till.hold(job, MINA, 30)
-    async with till.sessions.begin() as session, asyncio.TaskGroup() as others:
+    async with asyncio.TaskGroup() as others, till.sessions.begin() as session:
         await ledger.capture(session, job, 0, 1, 10)
         others.create_task(till.hold(another, MINA, 50))
         await somebody_waits(till.sessions)
         await ledger.release(session, job, 0)
-        await session.commit()
     assert await till.balance(MINA) == Balance(40, 50)
     await till.check()
 
 
 async def somebody_waits(sessions: Sessions) -> None:
-    """Returns once PostgreSQL lets a transaction of this database wait for another one."""
+    """Returns once a transaction of this PostgreSQL database waits for another one."""
     waiting = text(
         "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
         " WHERE NOT granted AND datname = current_database()"

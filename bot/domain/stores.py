@@ -1,0 +1,253 @@
+"""What the use cases remember, and where: settings, jobs, leases, the outbox, tokens, sessions. Each is a store."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.domain.account import Act, Balance, Movement, Terms, WebSession
+from bot.domain.job import Item, ItemState, Job, JobState, Layout, Lease, Leased, Member, Place, Progress, Quote, Start
+from sweeps.parameters import Value
+from sweeps.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class NewItem:
+    """An item before its job has a number."""
+
+    name: str
+    rank: int
+    recipe: Recipe
+    at: Mapping[str, int] | None = None
+
+
+class SettingsStore(Protocol):
+    """What each member has set, what they typed lately, and their named presets."""
+
+    async def of(self, member_id: int) -> dict[str, Value]: ...
+    async def put(self, member_id: int, name: str, value: Value) -> None: ...
+    async def reset(self, member_id: int, name: str | None = None) -> int: ...
+    async def recent(self, member_id: int, name: str, limit: int = 10) -> list[Value]: ...
+    async def save_preset(self, member_id: int, preset: str) -> int: ...
+    async def load_preset(self, member_id: int, preset: str) -> dict[str, Value]: ...
+    async def presets(self, member_id: int) -> list[str]: ...
+
+
+class JobStore(Protocol):
+    """Jobs and their items as they stand; quotes are made here."""
+
+    async def create(
+        self,
+        *,
+        kind: str,
+        title: str,
+        owner: Member,
+        place: Place,
+        items: Sequence[NewItem],
+        urgent: bool = False,
+        layout: Layout | None = None,
+        quote: Quote | None = None,
+        notes: Sequence[str] = (),
+    ) -> Job:
+        """Store a quote and its items in one transaction."""
+        ...
+
+    async def get(self, job_id: int) -> Job | None: ...
+    async def items(self, job_id: int) -> list[Item]: ...
+    async def progress(self, job_id: int) -> Progress: ...
+    async def remarks(self, job_id: int) -> list[tuple[str, str]]: ...
+    async def set_card(self, job_id: int, card_id: int) -> None: ...
+    async def unended(self, member_id: int, limit: int = 25) -> list[Job]: ...
+    async def retriable(self, member_id: int, limit: int = 25) -> list[Job]:
+        """The member's own ended jobs of which images failed, the newest first."""
+        ...
+
+    async def dead(self, guild_id: int | None, limit: int = 15) -> list[Job]:
+        """Jobs of that server that were set aside, the newest first."""
+        ...
+
+
+class Orders(Protocol):
+    """What members have done with a job; each is one transaction, and the condition on its state is part of it.
+
+    All but `accept` and `retry` may meet a job that another console holds: its worker learns of it at its next beat.
+    """
+
+    async def accept(self, job_id: int, terms: Terms) -> Leased:
+        """A quote becomes queued, its price held, its lease this process's.
+
+        Raises WrongState, TooFewTokens, LimitReached; the quote then stays as it was, and nothing is held.
+        """
+        ...
+
+    async def retry(self, job_id: int, terms: Terms, tokens: int) -> Leased:
+        """The failed items of an ended job wait again, at most `tokens` held for them. Raises as `accept` does."""
+        ...
+
+    async def cancel(self, job_id: int) -> Job:
+        """A quote or job, in any state before its end: what has no outcome is cancelled, and the hold released.
+
+        Raises WrongState.
+        """
+        ...
+
+    async def pause(self, job_id: int) -> Job:
+        """No further item is begun. Raises WrongState."""
+        ...
+
+    async def resume(self, job_id: int) -> Job:
+        """A paused job goes on. Raises WrongState."""
+        ...
+
+    async def reorder(self, job_id: int, before: int | None) -> list[Job]:
+        """Put an accepted job before another of the same owner (None: first); the owner's accepted jobs in order.
+
+        Raises WrongState, NotFound.
+        """
+        ...
+
+
+class Leases(Protocol):
+    """What one worker may draw. Whoever lost a lease is refused with Fenced, and has changed nothing."""
+
+    worker: str
+
+    def held(self) -> AbstractAsyncContextManager["Leases"]:
+        """Enrolled while the context is open; on the way out every lease is released, and others may go on at once."""
+        ...
+
+    async def beat(self) -> dict[int, tuple[int, JobState]]:
+        """Say that this worker lives; its accepted jobs as they stand: (fence, state) by job."""
+        ...
+
+    async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
+        """Lease the accepted jobs that nobody living holds; and those that were set aside instead, as dead.
+
+        `lost` are jobs that this worker holds and does not know of: their acceptance was cut short.
+        """
+        ...
+
+    async def begin(self, lease: Lease, number: int) -> Start:
+        """An item is about to be drawn; whether it is to be. Raises Fenced."""
+        ...
+
+    async def settle(
+        self,
+        lease: Lease,
+        number: int,
+        state: ItemState,
+        *,
+        image: str | None = None,
+        remark: str | None = None,
+        tokens: int = 0,
+    ) -> bool:
+        """Record an item's outcome once, in one transaction: its state, what it costs, and that it is to be posted.
+
+        False (and nothing done) when it has an outcome already: it was cancelled. Raises Fenced.
+        """
+        ...
+
+    async def end(self, lease: Lease) -> Job | None:
+        """Give a job its end state and release what is left of its hold, if every item has an outcome; else None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures that go out in one message; `nonce` and `tried` (when first) tell of an attempt that came before."""
+
+    items: Sequence[Item]
+    nonce: str | None = None
+    tried: datetime | None = None
+
+
+class Owed(Protocol):
+    """The outbox as it is stored: which pictures and sheets the channels are still owed."""
+
+    async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> Batch:
+        """What goes out next: a message that was begun as it was, else the first pictures in display order.
+
+        All of them lie at one place of the axis `apart`, if there is one. Without items where nothing is owed.
+        """
+        ...
+
+    async def trying(self, job_id: int, numbers: Sequence[int], batch: str, before: str | None = None) -> bool:
+        """These items' pictures go out together, under that nonce, also when another process tries again.
+
+        False (and nothing done) when one of them was begun in another message, but for the one with the nonce `before`.
+        """
+        ...
+
+    async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None: ...
+    async def withhold(self, job_id: int, number: int, remark: str) -> None: ...
+    async def sheets(self, job_id: int) -> dict[str, int]:
+        """The messages of the sheets that are settled, by part; 0 where there is none and will be none."""
+        ...
+
+    async def sheet_tried(self, job_id: int, part: str) -> datetime | None:
+        """A sheet is about to be posted; when that was first tried, if it was."""
+        ...
+
+    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
+        """Remember which message carries the sheet of that part; None: there is none and will be none.
+
+        Nothing is done where the job has been tried again since: that will have a sheet of its own.
+        """
+        ...
+
+    async def delivered(self, job: Job) -> bool:
+        """Everything of this job has reached its channel; False where it has been tried again since."""
+        ...
+
+    async def undelivered(self) -> list[Job]:
+        """Ended jobs whose results have not all been posted, in the order they were queued."""
+        ...
+
+
+class Accounts(Protocol):
+    """Members' tokens, as they and their operators see them."""
+
+    async def balance(self, member_id: int) -> Balance:
+        """What the member has; on first use an account is opened with the starting tokens."""
+        ...
+
+    async def history(self, member_id: int, limit: int = 10) -> list[Movement]: ...
+    async def grant(self, actor: Member, member_id: int, tokens: int, note: str) -> Balance:
+        """Bring tokens to a member, or take some of the free ones back (negative), with a row in the audit log.
+
+        Raises Refusal where there are fewer to take back.
+        """
+        ...
+
+
+class SessionRepository(Protocol):
+    """Browsers' sessions; each has an account of its own until it is linked to a member."""
+
+    async def create(self, data: Mapping[str, object], tokens: int, lifetime: timedelta) -> tuple[str, WebSession]:
+        """A new anonymous session with that many tokens; the secret for its cookie, and the session."""
+        ...
+
+    async def find(self, secret: str) -> WebSession | None:
+        """The session of that cookie, unless it has expired."""
+        ...
+
+    async def update(self, session_id: str, data: Mapping[str, object]) -> None: ...
+    async def balance(self, session_id: str) -> Balance: ...
+    async def code(self, member_id: int, lifetime: timedelta) -> str:
+        """A one-time code for the member, in place of an earlier one."""
+        ...
+
+    async def link(self, session_id: str, code: str) -> WebSession:
+        """Join a session to the member whose code it is: its tokens become theirs, in one transaction.
+
+        Raises NotFound (no such session), Refusal (a code that is wrong, used or too old; already linked).
+        """
+        ...
+
+
+class AuditLog(Protocol):
+    """Every privileged act, for good."""
+
+    async def note(self, actor: Member, act: str, target: str, **detail: object) -> None: ...
+    async def latest(self, limit: int = 20) -> list[Act]: ...

@@ -10,6 +10,10 @@ from enum import StrEnum
 from sweeps.recipe import Recipe
 
 
+SUSPECT_DEATHS = 2
+"""Workers that died while they drew an item, from which on it is drawn alone."""
+
+
 class JobState(StrEnum):
     """quoted → queued → running ⇄ paused → done | failed | cancelled | dead (its worker died at it again and again)."""
 
@@ -96,7 +100,7 @@ class Item:
 
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
     `remark` why it failed or what to know of its picture, a sentence a line. `batch` names the message its picture
-    goes out with, `message_id` is that message once it is posted.
+    goes out with, `message_id` is that message once it is posted. `deaths` are the workers that died while they drew it.
     """
 
     job_id: int
@@ -110,6 +114,12 @@ class Item:
     remark: str | None = None
     batch: str | None = None
     message_id: int | None = None
+    deaths: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it is to be drawn with nothing beside it, so that no neighbour is blamed for another death."""
+        return self.deaths >= SUSPECT_DEATHS
 
 
 @dataclass(frozen=True)

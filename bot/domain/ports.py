@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bot.domain.job import Job, Member, Progress
@@ -159,10 +160,12 @@ class Channel(Protocol):
         """Whether anything can be asked of it now."""
         ...
 
-    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def find(
+        self, job: Job, names: Collection[str], known: Collection[int] = (), *, since: datetime | None = None
+    ) -> int | None:
         """The message that carries these files already, if there is one that is not `known`.
 
-        A nonce is remembered for minutes only.
+        A nonce is remembered for minutes only. `since` is when the message was first tried; None: when the job began.
         """
         ...
 

@@ -71,7 +71,8 @@ class JobStore(Protocol):
 class Orders(Protocol):
     """What members have done with a job; each is one transaction, and the condition on its state is part of it.
 
-    All but `accept` and `retry` may meet a job that another console holds: its worker learns of it at its next beat.
+    All but `accept` and `retry` may meet a job that another console holds: that one learns of cancel, pause and resume at
+    its next beat, of another order only when it takes the job up anew.
     """
 
     async def accept(self, job_id: int, terms: Terms) -> Leased:
@@ -122,7 +123,10 @@ class Leases(Protocol):
         ...
 
     async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
-        """Lease the accepted jobs that nobody living holds; and those that were set aside instead, as dead.
+        """Lease the accepted jobs that nobody living holds.
+
+        Beside them, jobs that are to be told of: those that were set aside, and ended ones that the dead had not
+        brought to their channels.
 
         `lost` are jobs that this worker holds and does not know of: their acceptance was cut short.
         """
@@ -213,10 +217,11 @@ class Accounts(Protocol):
         ...
 
     async def history(self, member_id: int, limit: int = 10) -> list[Movement]: ...
-    async def grant(self, actor: Member, member_id: int, tokens: int, note: str) -> Balance:
+    async def grant(self, actor: Member, member_id: int, tokens: int, note: str, key: str) -> Balance:
         """Bring tokens to a member, or take some of the free ones back (negative), with a row in the audit log.
 
-        Raises Refusal where there are fewer to take back.
+        `key` names the grant: what was made before under the same one is not made again. Raises Refusal where there are
+        fewer to take back.
         """
         ...
 

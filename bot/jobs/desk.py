@@ -1,6 +1,8 @@
 """The desk: where a quote is accepted, and a job cancelled, paused, moved or tried again, by those who may."""
 
-from bot.domain.account import Rules
+import sys
+
+from bot.domain.account import Rules, Terms
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import ItemState, Job, JobState, Member
 from bot.domain.ports import FaceStore
@@ -41,7 +43,7 @@ class Desk:
         job = await self._theirs(job_id, actor)
         with self._queue.place():
             await self._may_draw(job)
-            leased = await self._orders.accept(job_id, self._rules.terms(actor.roles))
+            leased = await self._orders.accept(job_id, self._terms(job, actor))
             self._worker.admit(leased)
         self._worker.changed(leased.job)
         await self._noted(actor, "run", job)
@@ -58,7 +60,7 @@ class Desk:
         with self._queue.place():
             await self._may_draw(job)
             tokens = plan(failed).tokens(self._prices)
-            leased = await self._orders.retry(job_id, self._rules.terms(actor.roles), tokens)
+            leased = await self._orders.retry(job_id, self._terms(job, actor), tokens)
             self._worker.admit(leased)
         self._worker.changed(leased.job)
         await self._noted(actor, "retry", job)
@@ -118,6 +120,10 @@ class Desk:
         if job is None:
             raise NotFound(f"There is no job {job_id}. /queue shows what is waiting.")
         return job
+
+    def _terms(self, job: Job, actor: Member) -> Terms:
+        """Those of the owner's roles; where an operator acts for them no limit is in the way, and the share is as it was."""
+        return self._rules.terms(actor.roles) if actor.id == job.owner.id else Terms(job.weight, None, sys.maxsize)
 
     async def _may_draw(self, job: Job) -> None:
         """People may have been removed since the quote. Raises NotFound, NotYours, NoRights."""

@@ -14,7 +14,7 @@ from itertools import takewhile
 from math import ceil
 
 from bot.domain.errors import QueueFull
-from bot.domain.job import Job, JobState, Lease, Leased, Work
+from bot.domain.job import Item, Job, JobState, Lease, Leased, Work
 from bot.jobs.entry import Entry, Lines
 from bot.jobs.turns import Turns, Want
 
@@ -83,7 +83,7 @@ class JobQueue:
         """
         job = leased.job
         self._forget(job.id)
-        waiting = deque(sorted(leased.items, key=lambda item: item.rank))
+        waiting = deque(sorted(leased.items, key=_place))
         entry = Entry(job, leased.lease, waiting, (job.turn, job.id), suspect, job.state is JobState.PAUSED)
         self._entries[job.id] = entry
         insort(self._members.setdefault(job.owner.id, Lines()).jobs, entry, key=Entry.turn)
@@ -112,7 +112,7 @@ class JobQueue:
         """An item goes back to the head of its job, to be drawn another time, unless that was stopped."""
         entry = self._return(work)
         if entry and not entry.stopped:
-            insort(entry.waiting, work.item, key=lambda item: item.rank)
+            insort(entry.waiting, work.item, key=_place)
             self._turns.charge(entry.job.owner.id, entry.job.weight, -entry.works[work.item.number])
             self._stand(entry)
         self._wake()
@@ -144,8 +144,9 @@ class JobQueue:
         return entry is not None and entry.paused
 
     def cleared(self, job_id: int) -> None:
-        """A job is suspect no longer: it is drawn like all others."""
-        self._mark(job_id, suspect=False)
+        """An item of a job came to its outcome: the job is suspect no longer, unless suspect items of it wait."""
+        if entry := self._entries.get(job_id):
+            self._mark(job_id, suspect=any(item.suspect for item in entry.waiting))
 
     def reorder(self, job_ids: Sequence[int]) -> None:
         """Draw a member's own jobs in this order from now on; ones that are not here do not matter."""
@@ -333,6 +334,11 @@ class JobQueue:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _place(item: Item) -> tuple[bool, int]:
+    """An item's turn in its job: suspect ones first, each alone, so that the others soon go on as usual."""
+    return not item.suspect, item.rank
 
 
 def _when(seconds: float | None) -> str:

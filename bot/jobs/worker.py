@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from bot.domain.errors import CannotDraw, Fenced, Interrupted, Refusal
+from bot.domain.errors import CannotDraw, Fenced, Interrupted, Refusal, Unavailable
 from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start, Work
 from bot.domain.ports import Drawn, FaceStore, ImageStore, Renderer
 from bot.domain.stores import Leases
@@ -22,9 +22,6 @@ STORE_PAUSE_SECONDS = 1.0
 LOADING_SECONDS = 3600.0
 NEXT_IN_LINE = 5
 """Jobs whose cards are brought up to date when another one has ended; the others hear of it when they come up."""
-
-SUSPECT_DEATHS = 2
-"""Workers that died at a job before it is drawn with nothing beside it, so that no neighbour is blamed for the next."""
 
 
 class Worker:
@@ -90,19 +87,20 @@ class Worker:
 
     async def claim(self, lost: Collection[int] = ()) -> None:
         """Go on with the accepted jobs that nobody living draws; one that its workers do not survive is set aside."""
-        leased, dead = await self._leases.claim(lost)
+        leased, told = await self._leases.claim(lost)
         for each in leased:
             self.admit(each)
             log.info("a job was taken up", job=each.job.name, images=len(each.items), deaths=each.job.deaths)
-            if not each.items:
-                await self._end(each.job, each.lease)
-        for job in dead:
-            log.error("a job was set aside", job=job.name, reason=job.reason)
+            self.changed(each.job)  # what is drawn of it may be owed still, and its card says that it waits
+        for job in told:
+            if job.state is JobState.DEAD:
+                log.error("a job was set aside", job=job.name, reason=job.reason)
             self.changed(job)
+        await self._end_idle()
 
     def admit(self, leased: Leased) -> None:
         """Draw a job that this worker has leased."""
-        self._queue.admit(leased, suspect=leased.job.deaths >= SUSPECT_DEATHS)
+        self._queue.admit(leased, suspect=any(item.suspect for item in leased.items))
         if leased.job.state is JobState.PAUSED:
             self._queue.pause(leased.job.id)
 
@@ -127,9 +125,20 @@ class Worker:
                 self.let_go(job_id)
             elif (state is JobState.PAUSED) is not self._queue.is_paused(job_id):
                 (self._queue.pause if state is JobState.PAUSED else self._queue.resume)(job_id)
+        await self._end_idle()
         return stored.keys() - held.keys()
 
+    async def _end_idle(self) -> None:
+        """End the jobs of which everything has its outcome; one that could not be stored is tried at the next beat."""
+        for lease in self._queue.leases():
+            job = self._queue.job(lease.job_id)
+            if job is not None and self._queue.idle(lease.job_id):
+                with suppress(Fenced):
+                    await self._end(job, lease)
+
     async def _lane(self, urgent_only: bool) -> None:
+        # Loading the weights is no drawing: nothing is begun before, so no job is blamed for a death at it.
+        await self._renderer.measured(LOADING_SECONDS)
         while True:
             work = await self._queue.take(urgent_only=urgent_only)
             doing = asyncio.create_task(self._bring_to_outcome(work))
@@ -150,8 +159,9 @@ class Worker:
             if self._queue.lease(work.job.id) == work.lease:
                 self.let_go(work.job.id)
             return
-        except Exception:
-            log.exception("an outcome could not be stored, trying again", job=work.job.name, item=work.item.name)
+        except Exception as error:
+            ours = None if isinstance(error, Unavailable) else error  # passing trouble needs no traceback
+            log.warning("to be tried again", job=work.job.name, item=work.item.name, why=str(error), exc_info=ours)
             await asyncio.sleep(STORE_PAUSE_SECONDS)
             self._queue.give_back(work)
             return
@@ -186,6 +196,20 @@ class Worker:
         except Refusal as error:
             await self._leases.settle(work.lease, work.item.number, ItemState.FAILED, remark=str(error))
             return True
+        while True:
+            try:
+                await self._settle(work, drawn)
+                return True
+            except Fenced:
+                raise
+            except Exception as error:
+                if self._draining or self._queue.is_stopped(work):
+                    raise
+                # It is kept meanwhile: drawn again it would come from memory, and be billed as nothing.
+                log.warning("a picture could not be stored yet", job=work.job.name, item=work.item.name, why=str(error))
+                await asyncio.sleep(STORE_PAUSE_SECONDS)
+
+    async def _settle(self, work: Work, drawn: Drawn) -> None:
         await self._leases.settle(
             work.lease,
             work.item.number,
@@ -194,14 +218,12 @@ class Worker:
             remark="\n".join(drawn.notes) or None,
             tokens=self._prices.base * drawn.bases + self._prices.detail * drawn.passes,
         )
-        return True
 
     async def _drawn(self, work: Work) -> Drawn:
         recipe, job = work.item.recipe, work.job
         sitters = self._sitters.setdefault(job.id, Sitters(self._faces, job.asker))
         photos = await sitters.photos(recipe.people)
         canvas = await self._canvas(recipe.photo) if recipe.photo else None
-        await self._renderer.measured(LOADING_SECONDS)  # loading the weights is no drawing
         with self._meter.drawing(recipe, urgent=job.urgent) as measured:
             drawn = await self._renderer.draw(
                 recipe,

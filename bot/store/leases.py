@@ -5,7 +5,7 @@ heartbeats has stood still for a whole lease of the observer's own time.
 """
 
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -18,12 +18,17 @@ from bot.store import ledger, rows
 from bot.store.database import Sessions, changed
 from bot.store.jobs import ACCEPTED_VALUES
 from bot.store.orders import end, leased_to
+from bot.store.owed import undelivered
 from bot.store.presence import Presence
 from bot.store.schema import ItemRow, JobRow, OutboxRow, WorkerRow, now
 
 MOST_DEATHS = 3
 """Workers that may die at a job, one after another and without finishing an image of it, before it is set aside."""
 
+MOST_DEATHS_AT_AN_ITEM = 5
+"""Workers that may die while they draw one item, of a job that gets on otherwise, before that item alone fails."""
+
+HOPELESS = f"The console died {MOST_DEATHS_AT_AN_ITEM} times while it drew this, so it was given up."
 SET_ASIDE = "Not drawn: the job was set aside."
 
 
@@ -43,13 +48,18 @@ class LeaseStore:
     async def held(self) -> AsyncIterator["LeaseStore"]:
         """Enrolled while the context is open; on the way out every lease is released."""
         self._presence.enter(self.worker)
+        released = False
         try:
             async with self._sessions.begin() as session:
                 session.add(WorkerRow(id=self.worker))
-            yield self
-            await self._release()
+            try:
+                yield self
+            finally:
+                await self._release()
+                released = True
         finally:
-            self._presence.leave(self.worker)
+            # What could not be released is free at once all the same: the lock says that its holder is gone.
+            self._presence.leave(self.worker, forgotten=released)
 
     async def beat(self) -> dict[int, tuple[int, JobState]]:
         """Say that this worker lives; its accepted jobs as they stand: (fence, state) by job."""
@@ -68,7 +78,7 @@ class LeaseStore:
         return accepted
 
     async def claim(self, lost: Collection[int] = ()) -> tuple[list[Leased], list[Job]]:
-        """Lease the accepted jobs that nobody living holds, or that this worker lost; and those set aside instead."""
+        """Lease the accepted jobs that nobody living holds, or that this worker lost; and those to be told of."""
         gone = await self._gone()
         free = (
             select(JobRow)
@@ -82,19 +92,24 @@ class LeaseStore:
             .order_by(JobRow.id)
             .with_for_update(skip_locked=True)
         )
-        leased, dead = [], []
+        leased, told = [], []
         async with self._sessions.begin() as session:
             for row in (await session.scalars(free)).all():
                 if row.worker not in (None, self.worker) and (begun := await self._begun(session, row)):
                     row.deaths += 1
                     if row.deaths >= MOST_DEATHS:
                         await self._set_aside(session, row, begun)
-                        dead.append(rows.job(row))
+                        told.append(rows.job(row))
                         continue
                 leased.append(await leased_to(session, row, self.worker))
             for worker in gone:
                 await session.execute(delete(WorkerRow).where(WorkerRow.id == worker))
-        return [await each for each in leased], dead
+            if gone:  # what they had not brought to the channels yet
+                known = {job.id for job in told}
+                told += [rows.job(row) for row in await session.scalars(undelivered()) if row.id not in known]
+        for worker in gone:
+            self._presence.forget(worker)
+        return [await each for each in leased], told
 
     async def begin(self, lease: Lease, number: int) -> Start:
         """An item is about to be drawn; whether it is to be. Raises Fenced."""
@@ -171,14 +186,21 @@ class LeaseStore:
 
     @staticmethod
     async def _begun(session: AsyncSession, row: JobRow) -> list[str]:
-        """The items that the holder of the last lease had begun and not finished."""
-        begun = select(ItemRow.name).where(
-            ItemRow.job_id == row.id, ItemRow.state == ItemState.WAITING.value, ItemRow.fence == row.fence
+        """The items that the holder of the last lease had begun and not finished; each has one more death to it.
+
+        One at which too many have died fails, whatever its neighbours came to.
+        """
+        begun = (ItemRow.job_id == row.id) & (ItemRow.state == ItemState.WAITING.value) & (ItemRow.fence == row.fence)
+        died = update(ItemRow).where(begun).values(deaths=ItemRow.deaths + 1).returning(ItemRow.name)
+        names = sorted(await session.scalars(died))
+        hopeless = begun & (ItemRow.deaths >= MOST_DEATHS_AT_AN_ITEM)
+        await session.execute(
+            update(ItemRow).where(hopeless).values(state=ItemState.FAILED.value, remark=HOPELESS, settled_at=now())
         )
-        return list(await session.scalars(begun.order_by(ItemRow.number)))
+        return names
 
     @staticmethod
-    async def _set_aside(session: AsyncSession, row: JobRow, begun: Collection[str]) -> None:
+    async def _set_aside(session: AsyncSession, row: JobRow, begun: Sequence[str]) -> None:
         """A job that its workers do not survive: its hold is released, and its neighbours go on."""
         await session.execute(
             update(ItemRow)
@@ -186,7 +208,7 @@ class LeaseStore:
             .values(state=ItemState.FAILED.value, remark=SET_ASIDE, settled_at=now())
         )
         await end(session, row)
-        names = ", ".join(sorted(begun)[:5]) + (" and others" if len(begun) > 5 else "")
+        names = ", ".join(begun[:5]) + (" and others" if len(begun) > 5 else "")
         row.state = JobState.DEAD.value
         row.reason = (
             f"The console died {MOST_DEATHS} times while it drew this ({names}). "

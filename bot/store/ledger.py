@@ -8,10 +8,10 @@ are locked by ascending id. So nobody waits in a circle, and no balance is read 
 
 from collections.abc import Mapping
 from datetime import datetime
-from uuid import uuid4
 
-from sqlalchemy import BigInteger, case, cast, func, select, union_all, update
+from sqlalchemy import BigInteger, case, cast, exists, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot.domain.account import Balance, Kind, Movement
 from bot.domain.errors import Refusal, TooFewTokens
@@ -104,6 +104,8 @@ async def capture(session: AsyncSession, job_id: int, attempt: int, number: int,
     if not await transfer(session, f"capture:{job_id}:{number}", Kind.CAPTURE, amounts, job_id=job_id):
         return 0
     reserved.captured += taken
+    # Another console's clock may have been ahead of ours.
+    reserved.captured_at = max(filter(None, (reserved.captured_at, now())))
     return taken
 
 
@@ -140,16 +142,16 @@ async def join(session: AsyncSession, key: str, source: int, account: int) -> No
 
 async def spent_since(session: AsyncSession, account_id: int, moment: datetime) -> int:
     """The tokens captured from then on, and those that open holds may still take; of joined accounts too."""
-    jobs = select(HoldRow.job_id).where(HoldRow.account_id == account_id)
+    drawn = select(HoldRow.job_id).where(HoldRow.account_id == account_id, HoldRow.captured_at >= moment)
     captured = (
         select(func.coalesce(func.sum(EntryRow.amount), 0))
         .join(TransferRow, TransferRow.id == EntryRow.transfer_id)
-        .where(TransferRow.kind == Kind.CAPTURE.value, TransferRow.at >= moment, TransferRow.job_id.in_(jobs))
+        .where(TransferRow.kind == Kind.CAPTURE.value, TransferRow.at >= moment, TransferRow.job_id.in_(drawn))
         .where(EntryRow.amount > 0)
     )
-    still = select(func.coalesce(func.sum(HoldRow.amount - HoldRow.captured - HoldRow.released), 0))
-    still = still.where(HoldRow.account_id == account_id)
-    return int(await session.scalar(select(captured.scalar_subquery() + still.scalar_subquery())) or 0)
+    held = (AccountRow.kind == AccountKind.HELD.value) & (AccountRow.key == str(account_id))
+    still = func.coalesce(select(AccountRow.balance).where(held).scalar_subquery(), 0)
+    return int(await session.scalar(select(captured.scalar_subquery() + still)) or 0)
 
 
 class Ledger:
@@ -173,17 +175,29 @@ class Ledger:
         member = (AccountRow.kind == AccountKind.MEMBER.value) & (AccountRow.key == str(member_id))
         account = select(AccountRow.id).where(member).scalar_subquery()
         entries = select(TransferRow, EntryRow.amount).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
-        own = entries.where(EntryRow.account_id == account)
-        # Captures leave the account alone. They are found by their jobs, those of a joined session too; a member may
-        # have had very many of them, so only the jobs that were drawn last are asked.
-        capture = TransferRow.kind == Kind.CAPTURE.value
-        latest = select(TransferRow.at).where(TransferRow.job_id == HoldRow.job_id, capture).correlate(HoldRow)
-        latest = latest.order_by(TransferRow.at.desc()).limit(1)
-        jobs = select(HoldRow.job_id).where(HoldRow.account_id == account).group_by(HoldRow.job_id)
-        jobs = jobs.order_by(latest.scalar_subquery().desc().nulls_last()).limit(limit)
-        spent = entries.where(capture, TransferRow.job_id.in_(jobs), EntryRow.amount < 0)
-        moved = union_all(own, spent).subquery()
-        alone = case((moved.c.job_id.is_(None), moved.c.id), else_=0)
+        # A member may have had very many of them: only the newest are read, and what is one movement with them.
+        own = EntryRow.account_id == account
+        again = aliased(TransferRow)
+        last = ~exists().where(
+            again.job_id == TransferRow.job_id, again.kind == TransferRow.kind, again.id > TransferRow.id
+        )
+        newest = select(TransferRow.id, TransferRow.job_id).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
+        newest = newest.where(own, last).order_by(EntryRow.transfer_id.desc()).limit(limit)
+        alone, job = newest.subquery(), newest.subquery()
+        single = entries.where(own, TransferRow.id.in_(select(alone.c.id).where(alone.c.job_id.is_(None))))
+        reserved = entries.where(own, TransferRow.job_id.in_(select(job.c.job_id)))
+        # Captures leave the account alone. They are found by their jobs, those of a joined session too.
+        later = aliased(HoldRow)
+        once = ~exists().where(
+            later.job_id == HoldRow.job_id, later.attempt > HoldRow.attempt, later.captured_at.is_not(None)
+        )
+        drawn = select(HoldRow.job_id).where(HoldRow.account_id == account, HoldRow.captured_at.is_not(None), once)
+        drawn = drawn.order_by(HoldRow.captured_at.desc()).limit(limit)
+        spent = entries.where(
+            TransferRow.kind == Kind.CAPTURE.value, TransferRow.job_id.in_(drawn), EntryRow.amount < 0
+        )
+        moved = union_all(single, reserved, spent).subquery()
+        each = case((moved.c.job_id.is_(None), moved.c.id), else_=0)
         at = func.max(moved.c.at)
         statement = (
             select(
@@ -196,7 +210,7 @@ class Ledger:
                 func.max(moved.c.note),
             )
             .outerjoin(JobRow, JobRow.id == moved.c.job_id)
-            .group_by(moved.c.kind, moved.c.job_id, alone)
+            .group_by(moved.c.kind, moved.c.job_id, each)
             .order_by(at.desc(), func.max(moved.c.id).desc())
             .limit(limit)
         )
@@ -206,22 +220,25 @@ class Ledger:
                 for kind, tokens, at, count, job, letter, note in await session.execute(statement)
             ]
 
-    async def grant(self, actor: Member, member_id: int, tokens: int, note: str) -> Balance:
+    async def grant(self, actor: Member, member_id: int, tokens: int, note: str, key: str) -> Balance:
         """Bring tokens to a member, or take some of the free ones back (negative), and note it in the audit log.
 
-        Raises Refusal where there are fewer to take back.
+        `key` names the grant: what was made before under the same one is not made again. Raises Refusal where there are
+        fewer to take back.
         """
+        key = f"grant:{key}"
         async with self._sessions.begin() as session:
             account = await account_of(session, member_id, self._starting)
-            if account.balance + tokens < 0:
-                raise Refusal(
-                    f"They have {account.balance:,} free, so {-tokens:,} cannot be taken back, and nothing was. "
-                    "What is held for their jobs comes free when those end."
-                )
-            mint, _ = await id_of(session, AccountKind.MINT)
-            amounts = {mint: -tokens, account.id: tokens}
-            await transfer(session, f"grant:{uuid4().hex}", Kind.GRANT, amounts, actor_id=actor.id, note=note)
-            session.add(audit.row(actor, "grant", f"member {member_id}", tokens=tokens, note=note))
+            if await session.scalar(select(TransferRow.id).where(TransferRow.key == key)) is None:
+                if account.balance + tokens < 0:
+                    raise Refusal(
+                        f"They have {account.balance:,} free, so {-tokens:,} cannot be taken back, and nothing was. "
+                        "What is held for their jobs comes free when those end."
+                    )
+                mint, _ = await id_of(session, AccountKind.MINT)
+                amounts = {mint: -tokens, account.id: tokens}
+                await transfer(session, key, Kind.GRANT, amounts, actor_id=actor.id, note=note)
+                session.add(audit.row(actor, "grant", f"member {member_id}", tokens=tokens, note=note))
             balance = await balance_of(session, AccountKind.MEMBER, str(member_id))
         assert balance is not None
         return balance

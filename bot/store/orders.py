@@ -44,7 +44,7 @@ class OrderStore:
             again = (
                 update(ItemRow)
                 .where(ItemRow.job_id == job_id, ItemRow.state == ItemState.FAILED.value)
-                .values(state=ItemState.WAITING.value, remark=None, settled_at=None, fence=None)
+                .values(state=ItemState.WAITING.value, remark=None, settled_at=None, fence=None, deaths=0)
                 .returning(ItemRow.number)
             )
             if not (await session.scalars(again)).all():

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.job import Job, JobState
@@ -113,14 +113,15 @@ class OwedStore:
 
     async def undelivered(self) -> list[Job]:
         """Ended jobs whose results have not all been posted, in the order they were queued."""
-        owing = (
-            select(JobRow)
-            .where(JobRow.state.in_([state.value for state in JobState if state.ended]))
-            .where(JobRow.delivered_at.is_(None), JobRow.queued_at.is_not(None))
-            .order_by(JobRow.queued_at, JobRow.id)
-        )
         async with self._sessions.reading() as session:
-            return [rows.job(row) for row in await session.scalars(owing)]
+            return [rows.job(row) for row in await session.scalars(undelivered())]
+
+
+def undelivered() -> Select[JobRow]:
+    """Ended jobs whose results have not all been posted, in the order they were queued."""
+    ended = [state.value for state in JobState if state.ended]
+    owing = JobRow.state.in_(ended) & JobRow.delivered_at.is_(None) & JobRow.queued_at.is_not(None)
+    return select(JobRow).where(owing).order_by(JobRow.queued_at, JobRow.id)
 
 
 async def _carried(session: AsyncSession, job_id: int, numbers: Sequence[int], message_id: int) -> None:

@@ -22,10 +22,15 @@ class Presence:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._held[worker] = handle
 
-    def leave(self, worker: str) -> None:
-        """Let go of the lock."""
-        (self._folder / worker).unlink(missing_ok=True)
+    def leave(self, worker: str, *, forgotten: bool = True) -> None:
+        """Let go of the lock; not `forgotten`, others find that it is held no more, as if the process had died."""
+        if forgotten:
+            self.forget(worker)
         os.close(self._held.pop(worker))
+
+    def forget(self, worker: str) -> None:
+        """Nobody is to ask for that worker any more."""
+        (self._folder / worker).unlink(missing_ok=True)
 
     def is_dead(self, worker: str) -> bool:
         """Whether that worker's process is known to have died; False also where it runs on another machine."""
@@ -38,7 +43,6 @@ class Presence:
         except OSError:
             return False
         else:
-            (self._folder / worker).unlink(missing_ok=True)
             return True
         finally:
             os.close(handle)

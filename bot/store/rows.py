@@ -58,6 +58,7 @@ def item(row: ItemRow, owed: OutboxRow | None = None) -> Item:
         remark=row.remark,
         batch=owed.batch if owed else None,
         message_id=owed.message_id if owed else None,
+        deaths=row.deaths,
     )
 
 

@@ -120,7 +120,11 @@ class SheetRow(Base):
 
 
 class ItemRow(Base):
-    """One recipe of a job. `fence` is that of the lease under which it was last begun; none where nobody has begun."""
+    """One recipe of a job.
+
+    `fence` is that of the lease under which it was last begun; none where nobody has begun. `deaths` are the workers
+    that died while they drew it.
+    """
 
     __tablename__ = "items"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -134,6 +138,7 @@ class ItemRow(Base):
     remark: Mapped[str | None] = mapped_column(Text)
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     fence: Mapped[int | None] = mapped_column(Integer)
+    deaths: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
     __table_args__ = (Index("items_by_state", "job_id", "state"),)
 
@@ -175,10 +180,12 @@ class TransferRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(String(80), unique=True)
     kind: Mapped[str] = mapped_column(String(10))
-    job_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    job_id: Mapped[int | None] = mapped_column(Integer)
     actor_id: Mapped[int | None] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (Index("transfers_of_jobs", "job_id", "kind", "at"),)
 
 
 class EntryRow(Base):
@@ -186,22 +193,29 @@ class EntryRow(Base):
 
     __tablename__ = "entries"
     transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     amount: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("entries_of_accounts", "account_id", "transfer_id"),)
 
 
 class HoldRow(Base):
-    """What an accepted job may cost, reserved; at its end all of it is captured or released."""
+    """What an accepted job may cost, reserved; at its end all of it is captured or released.
+
+    `captured_at` is when some of it was last captured.
+    """
 
     __tablename__ = "holds"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     amount: Mapped[int] = mapped_column(BigInteger)
     captured: Mapped[int] = mapped_column(BigInteger, default=0)
     released: Mapped[int] = mapped_column(BigInteger, default=0)
+    captured_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
     __table_args__ = (
+        Index("holds_by_capture", "account_id", "captured_at"),
         CheckConstraint("captured >= 0 AND released >= 0 AND captured + released <= amount", name="no_more_than_held"),
     )
 

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import disnake
@@ -27,7 +27,7 @@ POST_SECONDS = 100.0
 
 A_PAGE = 100
 CLOCKS_APART = timedelta(hours=2)
-"""How far this machine's clock may be ahead of Discord's where a job has no card to tell when it began."""
+"""How far this machine's clock may be ahead of Discord's, by which all that is posted is ordered."""
 
 
 class Announcer:
@@ -47,14 +47,18 @@ class Announcer:
             return False
         return True
 
-    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def find(
+        self, job: Job, names: Collection[str], known: Collection[int] = (), *, since: datetime | None = None
+    ) -> int | None:
         """Our message that carries these files already, if there is one that is not `known`.
 
-        Looks at what was posted since the job began: a new database counts from one again, so its S1 is another.
-        None also where the channel may not be read.
+        Looks at what was posted since the message was first tried (`since`), and never at what is older than the job: a
+        new database counts from one again, so its S1 is another. None also where the channel may not be read.
         """
         place, wanted = job.place, set(names)
         after = place.card_id or disnake.utils.time_snowflake(job.created_at - CLOCKS_APART)
+        if since is not None:  # a sheet may be tried weeks after its card, in a channel where much is said
+            after = max(after, disnake.utils.time_snowflake(since - CLOCKS_APART))
         try:
             while page := await self._client.http.logs_from(place.channel_id, A_PAGE, after=after):
                 for message in page:

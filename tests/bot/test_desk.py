@@ -162,6 +162,12 @@ async def test_roles_decide_the_share_and_the_tokens_of_a_day(desk: Desk, jobs: 
         await desk.run((await quoted(jobs, tokens=1)).id, with_role)
 
 
+async def test_where_an_operator_runs_a_members_job_neither_ones_limits_are_in_the_way(desk: Desk, jobs: Jobs) -> None:
+    operator = replace(OPERATOR, roles=frozenset({5}))
+    job = await desk.run((await quoted(jobs, tokens=60)).id, operator)
+    assert job.weight == 1.0
+
+
 async def test_pausing_going_on_and_moving_reach_the_queue(desk: Desk, jobs: Jobs, queue: JobQueue) -> None:
     first, second = [await desk.run((await quoted(jobs)).id, MINA) for _ in range(2)]
     assert (await desk.pause(first.id, MINA)).state is JobState.PAUSED

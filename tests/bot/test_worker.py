@@ -186,7 +186,7 @@ async def test_a_start_ends_a_job_that_has_all_its_outcomes(jobs: Jobs, tmp_path
         assert len(shop.queue) == 0
     assert shop.drawer.drawn == []
     assert await state(jobs, leased.job) is JobState.DONE
-    assert [job.state for job in shop.changed] == [JobState.DONE]
+    assert shop.changed[-1].state is JobState.DONE
 
 
 async def test_draining_stores_what_is_done_and_leaves_the_rest_to_the_next_start(jobs: Jobs, tmp_path: Path) -> None:
@@ -256,7 +256,8 @@ async def test_what_the_dead_left_is_drawn_and_a_suspect_with_nothing_beside_it(
     async with jobs._sessions.begin() as session:
         row, item = await session.get(JobRow, suspect.job.id), await session.get(ItemRow, (suspect.job.id, 3))
         assert row is not None and item is not None
-        row.deaths, item.fence = 1, row.fence  # it was being drawn when its second worker died
+        row.deaths = item.deaths = 1
+        item.fence = row.fence  # it was being drawn when its second worker died
     alone: list[int] = []
     draw = drawer.draw
 
@@ -286,6 +287,80 @@ async def test_when_a_job_ends_those_next_in_line_hear_that_their_place_has_chan
     ended = next(place for place, job in enumerate(shop.changed) if job.state is JobState.DONE)
     assert shop.changed[ended].id == first.id
     assert shop.changed[ended + 1].id == second.id and not shop.changed[ended + 1].state.ended
+
+
+async def test_nothing_is_begun_while_the_weights_load_so_no_job_is_blamed_for_a_death_at_it(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    loaded = asyncio.Event()
+
+    class Loading(Drawer):
+        async def measured(self, patience: float) -> None:
+            await loaded.wait()
+
+    async with at_work(jobs, tmp_path, Loading()) as shop:
+        job = await shop.admit(jobs, 1)
+        await asyncio.sleep(0.05)
+        async with jobs._sessions.reading() as session:
+            row = await session.get(ItemRow, (job.id, 1))
+            assert row is not None and row.fence is None
+        loaded.set()
+        await shop.idle()
+
+
+async def test_closing_does_not_wait_for_the_weights(jobs: Jobs, tmp_path: Path) -> None:
+    class Loading(Drawer):
+        async def measured(self, patience: float) -> None:
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(10), at_work(jobs, tmp_path, Loading()) as shop:
+        await shop.admit(jobs, 1)
+    assert shop.drawer.drawn == []
+
+
+async def test_every_job_that_is_taken_up_is_told_of_so_that_what_is_owed_of_it_is_brought(
+    jobs: Jobs, tmp_path: Path
+) -> None:
+    leased = await store_leased(jobs, items=2)
+    async with at_work(jobs, tmp_path) as shop:
+        await shop.orders.pause(leased.job.id)
+        await shop.worker.claim()
+        assert [job.id for job in shop.changed] == [leased.job.id]
+
+
+async def test_a_job_whose_end_could_not_be_stored_when_it_was_taken_up_ends_at_a_beat(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leased, other = await store_leased(jobs, items=1), await store_leased(jobs, items=1)
+    former = LeaseStore(jobs._sessions, Presence(tmp_path), 1)
+    former.worker = leased.lease.worker
+    await former.settle(leased.lease, 1, ItemState.DRAWN, image="a" * 64)
+    monkeypatch.setattr(Stumbling, "failing", "end")
+    monkeypatch.setattr(Stumbling, "times", 1)
+    async with at_work(jobs, tmp_path, kind=Stumbling, beat=0.02) as shop:
+        with pytest.raises(Unavailable):
+            await shop.worker.claim()
+        await shop.idle()
+    for job in (leased.job, other.job):
+        assert await state(jobs, job) is JobState.DONE
+
+
+async def test_a_picture_that_could_not_be_stored_at_first_is_kept_and_billed_as_it_was_drawn(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Remembers(Drawer):
+        async def draw(self, recipe: Recipe, **more: Any) -> Drawn:
+            again = recipe.seed in self.drawn
+            drawn = await super().draw(recipe, **more)
+            return replace(drawn, bases=0) if again else drawn
+
+    monkeypatch.setattr(Stumbling, "failing", "settle")
+    monkeypatch.setattr(Stumbling, "times", 3)
+    async with at_work(jobs, tmp_path, Remembers(), kind=Stumbling) as shop:
+        job = await shop.admit(jobs, 2, tokens=2)
+        await shop.idle()
+    assert sorted(shop.drawer.drawn) == [0, 1]
+    assert (await jobs.progress(job.id)).spent == 2
 
 
 class Stumbling(LeaseStore):

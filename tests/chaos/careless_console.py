@@ -22,7 +22,7 @@ from bot.store.presence import Presence
 from bot.ui import announcer
 from sweeps.recipe import Recipe
 
-LEAKED_BYTES = 256 * 2**10
+LEAKED_BYTES = 128 * 2**10
 
 
 def nonces() -> None:
@@ -83,7 +83,7 @@ def loop() -> None:
 
 
 def leak() -> None:
-    """Every image that is stored leaves 256 KiB behind in memory."""
+    """Every image that is stored leaves 128 KiB behind in memory."""
     put, kept = Images.put, []
 
     async def leaking(self: Images, png: bytes) -> str:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from bot.sandbox import Sandbox
 from bot.ui.words import count
 from tests.chaos import console as real
-from tests.chaos.record import Record, record
+from tests.chaos.record import Record, files, record
 from tests.chaos.scenario import Options, Outcome, Place
 
-CELLS = 24
-SWEEP = f"{{base: {{prompt: x, steps: 8, width: 384, height: 384}}, parameters: {{seed: '1-{CELLS}'}}}}"
-WANTED = [*(f"S1-c{number:03d}.png" for number in range(1, CELLS + 1)), "S1-sheet.png"]
+CELLS_A_DRAIN = 12
+"""Images in the sweep for each time that it is drained, so that some are left."""
+
+SWEEP = "{{base: {{prompt: x, steps: 8, width: 384, height: 384}}, parameters: {{seed: '1-{cells}'}}}}"
 FULL_DRAINS = 5
 EXIT_SECONDS = 110.0
 LEASED_SECONDS = 5.0
@@ -30,6 +31,7 @@ class Story:
     """What came of the drains: exit codes, seconds until each exit and until work was leased again (since ready)."""
 
     asked: int
+    cells: int
     codes: list[int] = field(default_factory=list)
     exits: list[float] = field(default_factory=list)
     leased: list[float] = field(default_factory=list)
@@ -50,9 +52,9 @@ class Story:
         again = max(self.leased)
         codes = ", ".join(map(str, sorted(set(self.codes))))
         return (
-            f"{count(self.asked, 'drain')} of a sweep of {CELLS} cells, exit code {codes}, slowest exit "
+            f"{count(self.asked, 'drain')} of a sweep of {self.cells} cells, exit code {codes}, slowest exit "
             f"{max(self.exits):.1f} s, {self.kept} leases and workers not let go, {self.unposted} drawn images left "
-            f"unposted, leased again {_within(again)} of being ready, {len(self.twice)} twice, "
+            f"unposted, {f'{self.idle} times nothing left to do, ' if self.idle else ''}leased again {_within(again)} of being ready, {len(self.twice)} twice, "
             f"{len(self.missing)} missing"
         )
 
@@ -67,7 +69,8 @@ async def drained(
     program: Sequence[str] = real.PROGRAM,
 ) -> Story:
     """End the console `drains` times in one sweep, each time after a new image, and start it again."""
-    story = Story(drains)
+    cells = drains * CELLS_A_DRAIN
+    story = Story(drains, cells)
     async with record(place.url) as book:
         fences: dict[int, int] = {}
         for number in range(drains + 1):
@@ -76,13 +79,13 @@ async def drained(
                     story.leased.append(await _leased_again(sandbox, process, book, fences))
                 else:
                     await real.ready(sandbox, process)
-                    await real.sweep(sandbox, "mina", "through-drains", SWEEP)
+                    await real.sweep(sandbox, "mina", "through-drains", SWEEP.format(cells=cells))
                 if number == drains:
                     await book.all_delivered(STEP_SECONDS)
                     break
                 before = len(real.posted(sandbox))
                 await sandbox.until(lambda: len(real.posted(sandbox)) > before, STEP_SECONDS)  # noqa: B023
-                await asyncio.sleep(chance.uniform(0, 1))
+                await asyncio.sleep(chance.uniform(0, 0.5))
                 began = time.monotonic()
                 process.send_signal(by)
                 story.codes.append(await asyncio.wait_for(process.wait(), EXIT_SECONDS + 60))
@@ -93,7 +96,7 @@ async def drained(
             story.kept += sum(worker is not None for _, worker in leases.values()) + await book.workers()
             story.unposted += sum(item.message_id is None for item in await book.drawn())
             story.idle += await book.waiting() == 0
-    story.twice, story.missing = real.amiss(sandbox, WANTED)
+        story.twice, story.missing = real.amiss(sandbox, files(await book.jobs(), await book.drawn()))
     return story
 
 

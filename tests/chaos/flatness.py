@@ -6,6 +6,9 @@ from itertools import combinations
 from statistics import median
 
 FLAT_MIB_AN_HOUR = 64.0
+FLAT_MIB = 10.0
+"""What a short second half may rise all the same: so much is noise, and minutes make many MiB an hour of it."""
+
 FLAT_GROWTH = 0.05
 LEAST_SAMPLES = 12
 
@@ -18,18 +21,21 @@ class Flatness:
     """How memory went on behind its warm-up.
 
     `slope` is that of a Theil-Sen line (the median of the slopes between any two samples) through the second half, in
-    MiB an hour; `growth` is how far the median of the last quarter lies above that of the second, as a share of it.
+    MiB an hour, `hours` the length of that; `growth` is how far the median of the last quarter lies above that of the
+    second, as a share of it.
     """
 
     first: float
     last: float
     slope: float
+    hours: float
     growth: float
 
     @property
     def flat(self) -> bool:
         """Whether neither says that it goes on growing."""
-        return self.slope <= FLAT_MIB_AN_HOUR and self.growth <= FLAT_GROWTH
+        line = self.slope <= FLAT_MIB_AN_HOUR or self.slope * self.hours <= FLAT_MIB
+        return line and self.growth <= FLAT_GROWTH
 
     @property
     def told(self) -> str:
@@ -47,4 +53,5 @@ def flatness(samples: Sequence[Sample]) -> Flatness:
     slopes = [3600 * (b - a) / (to - at) for (at, a), (to, b) in combinations(samples[2 * quarter :], 2) if to > at]
     first = median(size for _, size in samples[quarter : 2 * quarter])
     last = median(size for _, size in samples[-quarter:])
-    return Flatness(first, last, median(slopes), last / first - 1)
+    hours = (samples[-1][0] - samples[2 * quarter][0]) / 3600
+    return Flatness(first, last, median(slopes), hours, last / first - 1)

@@ -154,7 +154,7 @@ class Soak:
         return await self._through(place, options.soak_minutes, options.seed, real.PROGRAM)
 
     async def control(self, place: Place, options: Options) -> Outcome:
-        """The same with a leak: every image leaves 256 KiB behind."""
+        """The same with a leak: every image leaves 128 KiB behind."""
         minutes = min(options.soak_minutes, CONTROL_MINUTES)
         return await self._through(place, minutes, options.seed, real.careless("leak"))
 

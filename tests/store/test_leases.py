@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from bot.domain.errors import Fenced
+from bot.domain.errors import Fenced, Unavailable
 from bot.domain.job import ItemState, JobState, Lease, Start
 from bot.store.database import Sessions
 from bot.store.jobs import Jobs
-from bot.store.leases import MOST_DEATHS, LeaseStore
+from bot.store.leases import MOST_DEATHS, MOST_DEATHS_AT_AN_ITEM, LeaseStore
 from bot.store.ledger import Ledger
 from bot.store.orders import OrderStore
 from bot.store.presence import Presence
@@ -214,6 +214,66 @@ async def test_a_finished_image_clears_a_job_of_suspicion(sessions: Sessions, en
         die(worker)
     (again,), dead = await (await enrol()).claim()
     assert (again.job.deaths, dead) == (1, [])
+
+
+async def test_an_image_at_which_workers_die_while_its_neighbours_get_on_fails_alone(
+    sessions: Sessions, enrol: Enrol
+) -> None:
+    """A poison cell of a sweep, of which something else is finished each time."""
+    leased = None
+    for death in range(MOST_DEATHS_AT_AN_ITEM):
+        worker = await enrol()
+        leased = (await worker.claim())[0][0] if leased else await accepted(sessions, worker, items=9)
+        poison = next(item for item in leased.items if item.number == 9)
+        assert (poison.deaths, poison.suspect) == (death, death >= 2)
+        for number in (9, leased.items[0].number):
+            await worker.begin(leased.lease, number)
+        await worker.settle(leased.lease, leased.items[0].number, ItemState.DRAWN, image=IMAGE)
+        die(worker)
+    (again,), told = await (await enrol()).claim()
+    assert told == [] and [item.number for item in again.items] == [6, 7, 8]
+    assert [item.deaths for item in again.items] == [0, 0, 0]
+    failed = (await Jobs(sessions).items(again.job.id))[8]
+    assert (failed.state, failed.remark) == (
+        ItemState.FAILED,
+        "The console died 5 times while it drew this, so it was given up.",
+    )
+
+
+async def test_an_end_by_an_error_releases_the_leases_too_and_is_nobodys_death(
+    sessions: Sessions, enrol: Enrol, tmp_path: Path
+) -> None:
+    with pytest.raises(ConnectionError):
+        async with LeaseStore(sessions, Presence(tmp_path / "here"), 60).held() as first:
+            leased = await accepted(sessions, first)
+            await first.begin(leased.lease, 1)
+            raise ConnectionError("Discord closed the connection for good")
+    (again,), _ = await (await enrol("elsewhere")).claim()
+    assert (again.job.deaths, again.items[0].deaths) == (0, 0)
+
+
+async def test_what_could_not_be_released_is_free_on_this_machine_at_once(
+    sessions: Sessions, enrol: Enrol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locked(self: LeaseStore) -> None:
+        raise Unavailable("the database is locked")
+
+    with monkeypatch.context() as patch, pytest.raises(Unavailable):
+        async with LeaseStore(sessions, Presence(tmp_path / "here"), 60).held() as first:
+            await accepted(sessions, first)
+            patch.setattr(LeaseStore, "_release", locked)
+    assert len((await (await enrol("here")).claim())[0]) == 1
+
+
+async def test_what_the_dead_had_not_brought_to_its_channel_is_told_of(sessions: Sessions, enrol: Enrol) -> None:
+    first, second = await enrol(), await enrol()
+    leased = await accepted(sessions, first, items=1)
+    await first.settle(leased.lease, 1, ItemState.DRAWN, image=IMAGE)
+    await first.end(leased.lease)
+    assert await second.claim() == ([], [])  # the first one lives, and brings it
+    die(first)
+    assert [job.id for job in (await second.claim())[1]] == [leased.job.id]
+    assert await second.claim() == ([], [])
 
 
 async def test_a_job_whose_acceptance_was_cut_short_is_found_again(sessions: Sessions, enrol: Enrol) -> None:

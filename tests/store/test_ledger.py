@@ -258,6 +258,20 @@ async def test_a_history_tells_each_job_in_its_own_words_the_newest_first(till: 
     assert free == (await till.balance(MINA)).available
 
 
+async def test_a_job_that_is_drawn_again_comes_first_again_with_the_moment_of_its_last_image(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, (first, second) = now(), await till.jobs(2)
+    for job in (first, second):
+        await till.hold(job, MINA, 20)
+    for minute, (job, number) in enumerate([(first, 1), (second, 1), (first, 2)], start=1):
+        monkeypatch.setattr(ledger, "now", lambda at=begun + timedelta(minutes=minute): at)
+        await till.capture(job, number, 3)
+    assert await till.ledger.history(MINA, 1) == [
+        Movement(Kind.CAPTURE, -6, begun + timedelta(minutes=3), 2, f"S{first}")
+    ]
+
+
 async def test_a_grant_brings_tokens_and_leaves_a_row_in_the_audit_log(till: Till) -> None:
     assert await till.ledger.grant(ADA, MINA, 50, "a prize") == Balance(STARTING + 50, 0)
     await till.hold(await till.job(), MINA, 120)
@@ -268,6 +282,9 @@ async def test_a_grant_brings_tokens_and_leaves_a_row_in_the_audit_log(till: Til
         ("Ada", "grant", "member 1", {"tokens": -30, "note": "a mistake"}),
         ("Ada", "grant", "member 1", {"tokens": 50, "note": "a prize"}),
     ]
+    async with till.sessions.reading() as session:
+        actors = select(TransferRow.actor_id).where(TransferRow.kind == Kind.GRANT.value)
+        assert list(await session.scalars(actors)) == [ADA.id, ADA.id]
     await till.check()
 
 

@@ -35,6 +35,9 @@ def test_another_process_is_dead_as_soon_as_it_has_ended_and_not_while_it_stands
         os.kill(process.pid, signal.SIGCONT)
         process.wait(10)
     assert here.is_dead("other")
+    assert here.is_dead("other")  # until nobody is to ask any more
+    here.forget("other")
+    assert not here.is_dead("other")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -45,6 +45,7 @@ def _leases() -> None:
     op.create_index("ix_jobs_worker", "jobs", ["worker"])
     op.execute("UPDATE jobs SET turn = id")
     op.add_column("items", sa.Column("fence", sa.Integer()))
+    op.add_column("items", sa.Column("deaths", sa.Integer(), nullable=False, server_default="0"))
 
 
 def _outbox() -> None:
@@ -87,14 +88,14 @@ def _ledger() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
-    op.create_index("ix_transfers_job_id", "transfers", ["job_id"])
+    op.create_index("transfers_of_jobs", "transfers", ["job_id", "kind", "at"])
     op.create_table(
         "entries",
         sa.Column("transfer_id", sa.Integer(), sa.ForeignKey("transfers.id"), primary_key=True),
         sa.Column("account_id", sa.Integer(), sa.ForeignKey("accounts.id"), primary_key=True),
         sa.Column("amount", sa.BigInteger(), nullable=False),
     )
-    op.create_index("ix_entries_account_id", "entries", ["account_id"])
+    op.create_index("entries_of_accounts", "entries", ["account_id", "transfer_id"])
     op.create_table(
         "holds",
         sa.Column("job_id", sa.Integer(), sa.ForeignKey("jobs.id"), primary_key=True),
@@ -103,11 +104,12 @@ def _ledger() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("captured", sa.BigInteger(), nullable=False),
         sa.Column("released", sa.BigInteger(), nullable=False),
+        sa.Column("captured_at", sa.DateTime(timezone=True)),
         sa.CheckConstraint(
             "captured >= 0 AND released >= 0 AND captured + released <= amount", name="no_more_than_held"
         ),
     )
-    op.create_index("ix_holds_account_id", "holds", ["account_id"])
+    op.create_index("holds_by_capture", "holds", ["account_id", "captured_at"])
 
 
 def _sessions() -> None:

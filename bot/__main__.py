@@ -4,7 +4,10 @@
 """
 
 import asyncio
+import faulthandler
+import os
 import signal
+import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +20,7 @@ import typer
 from bot.cogs.context import Services
 from bot.cogs.upload import Uploads
 from bot.console import Console
-from bot.domain.errors import Refusal
+from bot.domain.errors import Refusal, Unavailable
 from bot.jobs.delivery import Post
 from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
@@ -28,12 +31,13 @@ from bot.jobs.quotes import Quotes, Stores
 from bot.jobs.worker import Worker
 from bot.log import configure_log
 from bot.mecene.grammar import Grammar
-from bot.renderer import LocalRenderer
+from bot.renderer import LocalRenderer, at_work
 from bot.settings import BadSettings, Settings, read
 from bot.store.audit import Audit
-from bot.store.books import audit_books
+from bot.store.books import auditing
 from bot.store.database import open_database
 from bot.store.faces import Faces
+from bot.store.folder import belong
 from bot.store.images import Images
 from bot.store.jobs import Jobs
 from bot.store.leases import LeaseStore
@@ -71,6 +75,15 @@ BEATS_A_LEASE = 6
 
 ANSWER_SECONDS = 40.0
 """How long closing waits for answers under way: an upload (20 s) and a quote's patience (15 s) fit into it."""
+
+CLOSING_SECONDS = 90.0
+"""How long closing takes. What is not drawn or posted by then is at the next start."""
+
+STAGE_SECONDS, STAGES = 1.0, 10
+"""How long each stage of closing has left after that."""
+
+LAST_SECONDS = 108.0
+"""When the process ends whatever holds it: a spot machine is gone 120 s after it said so."""
 
 
 @app.callback(invoke_without_command=True)
@@ -139,13 +152,43 @@ def demo(
 
 async def _until_signal(settings: Settings) -> None:
     stop = asyncio.Event()
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            faulthandler.dump_traceback_later(LAST_SECONDS, exit=True)
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        asyncio.get_running_loop().add_signal_handler(name, end)
     await run_console(settings, stop)
 
 
 async def run_console(settings: Settings, stop: asyncio.Event) -> None:
-    """Run until `stop`, then drain: all answered, what is drawn posted, the rest kept for the next start."""
+    """Run until `stop`, then drain: all answered, what is drawn posted, the rest kept for the next start.
+
+    Draining has an end: what holds it up for too long is called off, stage by stage.
+    """
+    console, stopping = asyncio.create_task(_console(settings, stop)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((console, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((console,), timeout=CLOSING_SECONDS)
+        for _ in range(STAGES):
+            if console.done():
+                break
+            log.warning("closing takes too long; what it waits for is called off")
+            console.cancel()
+            await asyncio.wait((console,), timeout=STAGE_SECONDS)
+    except asyncio.CancelledError:
+        console.cancel()
+        await asyncio.wait((console,))
+        raise
+    finally:
+        stopping.cancel()
+    if console.done() and not console.cancelled():
+        console.result()
+
+
+async def _console(settings: Settings, stop: asyncio.Event) -> None:
     # Opened in this order, closed in the reverse: first nobody is left unanswered, then drawing stops,
     # then what is drawn is posted, and only then Discord and the database are let go.
     token = settings.discord_token.get_secret_value()
@@ -158,12 +201,11 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         faces = Faces(settings.data_dir / "faces")
         await faces.tidy()
         sessions = await stack.enter_async_context(open_database(settings.database))
-        async with sessions.reading() as session:
-            for wrong in await audit_books(session):
-                log.error("the ledger does not add up", wrong=wrong)
+        await belong(sessions, settings.data_dir)
         members, jobs, images = MemberSettings(sessions), Jobs(sessions), Images(settings.data_dir / "images")
         audit, owed, tokens = Audit(sessions), OwedStore(sessions), settings.starting_tokens
         await stack.enter_async_context(renderer.drawing())
+        renderer.load()
         answers = Answers()
         client = Console(answers)
         stack.push_async_callback(client.close)
@@ -176,8 +218,6 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
         presence = Presence(settings.data_dir / "workers")
         leases = await stack.enter_async_context(LeaseStore(sessions, presence, settings.lease_seconds).held())
         worker = Worker(queue, leases, images, faces, renderer, meter, prices, outbox.changed)
-        await stack.enter_async_context(worker.beating(settings.lease_seconds / BEATS_A_LEASE))
-        await stack.enter_async_context(worker.working())
         orders = OrderStore(sessions, leases.worker, tokens)
         desk = Desk(jobs, orders, faces, queue, worker, audit, settings.rules, prices)
         quotes = Quotes(
@@ -222,9 +262,14 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
 
         await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
         await client.open(settings.discord_api_url, token)
-        renderer.load()
-        await worker.claim()
-        await outbox.resume()
+        await stack.enter_async_context(worker.beating(settings.lease_seconds / BEATS_A_LEASE))
+        await stack.enter_async_context(worker.working())
+        for take_up in (worker.claim, outbox.resume):
+            try:
+                await take_up()
+            except Unavailable as error:
+                log.warning("left to the next heartbeat", reason=str(error))
+        await stack.enter_async_context(auditing(sessions))
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
         await _until(stop, client.stay(), renderer.loaded())
 
@@ -284,11 +329,22 @@ def _sentences() -> Iterator[None]:
     except (BadSettings, Refusal, SweepError, PipelineError, OSError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
+    except Unavailable as error:
+        typer.secho(f"DATABASE_URL: {error}. Start again when it does; nothing was lost.", fg="red", err=True)
+        raise typer.Exit(1) from error
 
 
 def main() -> None:
     """The console script `atelier`."""
-    app()
+    try:
+        app()
+    except SystemExit as ended:
+        if at_work():
+            # The interpreter's end would tear the engine's threads out of torch, and with that abort the process.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else 0)
+        raise
 
 
 if __name__ == "__main__":

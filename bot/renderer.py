@@ -1,9 +1,13 @@
 """The Renderer port on the in-process engine: one GPU, one engine thread, the event loop never blocked."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
 
 from bot.domain.errors import CannotDraw, Interrupted
 from bot.domain.person import FaceSeen, PhotoSeen
@@ -20,8 +24,17 @@ from sweeps.recipe import Recipe
 if TYPE_CHECKING:
     from pipeline.engine import Engine
 
+log = structlog.get_logger("atelier.renderer")
+
 SLOTS = 32
 """More than one UNet call holds, so that the engine always finds its next batch full; waiting there costs nothing."""
+
+LAST_SECONDS = 5.0
+"""How long closing waits for weights that are still being loaded, and then for the engine's threads."""
+
+Outcome = TypeVar("Outcome")
+
+_at_work: set["LocalRenderer"] = set()
 
 
 class LocalRenderer:
@@ -30,7 +43,7 @@ class LocalRenderer:
     def __init__(self, config: Config) -> None:
         self.card: Card = card(config)
         self._config = config
-        self._loading: asyncio.Task[Engine] | None = None
+        self._loading: asyncio.Future[Engine] | None = None
 
     @property
     def defaults(self) -> Mapping[str, Value]:
@@ -47,18 +60,17 @@ class LocalRenderer:
 
     @asynccontextmanager
     async def drawing(self) -> AsyncIterator[None]:
-        """Draw while the context is open, once `load` was called; then stop the engine's threads."""
+        """Draw while the context is open, once `load` was called; then stop the engine's threads, within seconds."""
         try:
             yield
         finally:
             if self._loading is not None:
-                with suppress(PipelineError, BadSettings):  # `loaded` has told it already
-                    engine = await self._loading
-                    await asyncio.to_thread(engine.close)
+                await self._stop(self._loading)
 
     def load(self, *, measure: bool = True) -> None:
         """Begin to load the weights; returns at once. With `measure` a short first picture tells the pace."""
-        self._loading = asyncio.create_task(asyncio.to_thread(self._open, measure), name="load weights")
+        _at_work.add(self)
+        self._loading = _beside(lambda: self._open(measure))
 
     async def loaded(self) -> None:
         """Returns when the weights are loaded. Raises BadWeights."""
@@ -118,6 +130,20 @@ class LocalRenderer:
         if self._loading is not None and self.ready:
             await asyncio.to_thread(self._loading.result().forget)  # others may be at what is remembered
 
+    async def _stop(self, loading: "asyncio.Future[Engine]") -> None:
+        await asyncio.wait((loading,), timeout=LAST_SECONDS)
+        if not loading.done():
+            log.warning("closing while the weights are being loaded")  # which cannot be called off
+            return
+        with suppress(PipelineError, BadSettings):  # `loaded` has told it already
+            closing = _beside(loading.result().close)
+            await asyncio.wait((closing,), timeout=LAST_SECONDS)
+            if not closing.done():
+                log.warning("closing while the engine is at a step")
+                return
+            closing.result()
+        _at_work.discard(self)
+
     async def _engine(self) -> "Engine":
         """The engine, once its weights are loaded. Raises Interrupted when they cannot be."""
         try:
@@ -142,6 +168,28 @@ class LocalRenderer:
                 engine.close()
                 raise
         return engine
+
+
+def at_work() -> bool:
+    """Whether threads of an engine may go on: none has ended in time, or none was waited for."""
+    return bool(_at_work)
+
+
+def _beside(work: Callable[[], Outcome]) -> "asyncio.Future[Outcome]":
+    """Do that on a thread of its own, for which the end of the process does not wait, as it does for `to_thread`."""
+    outcome: Future[Outcome] = Future()
+    outcome.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(result)
+
+    threading.Thread(target=run, name="atelier engine", daemon=True).start()
+    return asyncio.wrap_future(outcome)
 
 
 def _look(engine: "Engine", photo: bytes) -> PhotoSeen:

@@ -47,7 +47,10 @@ class Settings(BaseSettings):
 
     discord_token: SecretStr = Field(SecretStr(""), description="The bot's token; needed to run the console.")
     discord_api_url: str = Field(DISCORD_API, description="Discord's REST base with its version.")
-    data_dir: Path = Field(Path("data"), description="Photos, images, caches and the SQLite file live here.")
+    data_dir: Path = Field(
+        Path("data"),
+        description="Photos, images, caches and the SQLite file; consoles of one database have one.",
+    )
     database_url: str = Field(
         "",
         repr=False,

@@ -1,8 +1,11 @@
 """What every cog needs of the console, and who is asking."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import disnake
 from disnake.ext import commands
 from disnake.interactions.application_command import ApplicationCommandInteraction
 from disnake.interactions.base import Interaction
@@ -20,6 +23,9 @@ from bot.jobs.quotes import Quotes
 from bot.ui.answers import Answers
 
 AnyInteraction = Interaction[Any]
+Found = TypeVar("Found")
+
+DEFER_AFTER_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,32 @@ class Cog(commands.Cog):
         """disnake awaits this, where its error event would run on a task of its own; True ends the matter."""
         await self.services.answers.explain(inter, error)
         return True
+
+    @staticmethod
+    async def _promptly(
+        inter: ApplicationCommandInteraction, finding: Coroutine[None, None, Found], *, openly: bool = False
+    ) -> Found:
+        """What the answer needs. What takes long is deferred, for the member alone unless the answer is for everybody.
+
+        Discord gives three seconds for a first answer, and a busy database may take longer.
+        """
+        task = asyncio.create_task(finding)
+        done, _ = await asyncio.wait((task,), timeout=DEFER_AFTER_SECONDS)
+        if not done:
+            await inter.response.defer(ephemeral=not openly)
+        return await task
+
+    async def _tell(
+        self, inter: ApplicationCommandInteraction, finding: Coroutine[None, None, str | disnake.Embed]
+    ) -> None:
+        """Answer the member alone with what is found, however long that takes."""
+        found = await self._promptly(inter, finding)
+        nobody = disnake.AllowedMentions.none()
+        text, embeds = (None, [found]) if isinstance(found, disnake.Embed) else (found, [])
+        if inter.response.is_done():
+            await inter.edit_original_response(text, embeds=embeds, allowed_mentions=nobody)
+        else:
+            await inter.response.send_message(text, embeds=embeds, ephemeral=True, allowed_mentions=nobody)
 
 
 def place(inter: AnyInteraction) -> Place:

@@ -34,8 +34,12 @@ class FacesCog(Cog):
     async def _list(self, inter: ApplicationCommandInteraction) -> None:
         """Show whom you may draw"""
         member = self.services.member(inter)
-        people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
-        await inter.response.send_message(embed=people_list(people, member), ephemeral=True)
+
+        async def listed() -> disnake.Embed:
+            people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
+            return people_list(people, member)
+
+        await self._tell(inter, listed())
 
     @faces.sub_command(name="add")
     async def _add(
@@ -80,11 +84,13 @@ class FacesCog(Cog):
     ) -> None:
         """Let everybody on this server draw a person of yours, or stop that"""
         member = self.services.member(inter)
-        found = await self.services.faces.share(member, person, shared)
-        await self._noted(member, "faces share", found, shared=shared)
-        await inter.response.send_message(
-            shared_text(found), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
-        )
+
+        async def share() -> str:
+            found = await self.services.faces.share(member, person, shared)
+            await self._noted(member, "faces share", found, shared=shared)
+            return shared_text(found)
+
+        await self._tell(inter, share())
 
     @faces.sub_command(name="remove")
     async def _remove(
@@ -99,11 +105,13 @@ class FacesCog(Cog):
         """Delete a person, or one photo, and get a receipt"""
         member = self.services.member(inter)
         faces, renderer = self.services.faces, self.services.renderer
-        receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
-        await self._noted(member, "faces remove", receipt.person, photos=len(receipt.photos), whole=receipt.whole)
-        await inter.response.send_message(
-            receipt_text(receipt, member), ephemeral=True, allowed_mentions=disnake.AllowedMentions.none()
-        )
+
+        async def removed() -> str:
+            receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
+            await self._noted(member, "faces remove", receipt.person, photos=len(receipt.photos), whole=receipt.whole)
+            return receipt_text(receipt, member)
+
+        await self._tell(inter, removed())
 
     @faces.sub_command(name="lint")
     async def _lint(

@@ -39,8 +39,7 @@ class QueueCog(Cog):
         ),
     ) -> None:
         """Show what is being drawn, what waits, and what was set aside"""
-        embed = await (self._aside(inter) if show == SET_ASIDE else self._waiting(inter))
-        await inter.response.send_message(embed=embed, ephemeral=True)
+        await self._tell(inter, self._aside(inter) if show == SET_ASIDE else self._waiting(inter))
 
     @commands.slash_command(name="cancel")
     async def cancel(
@@ -49,8 +48,12 @@ class QueueCog(Cog):
         job: str = commands.Param(description=WHICH, max_length=20),
     ) -> None:
         """Cancel a quote or a job"""
-        cancelled = await self._desk.cancel(_number(job), self.services.member(inter))
-        await _say(inter, f"{cancelled.name} is cancelled.")
+
+        async def cancel() -> str:
+            cancelled = await self._desk.cancel(_number(job), self.services.member(inter))
+            return f"{cancelled.name} is cancelled."
+
+        await self._tell(inter, cancel())
 
     @commands.slash_command(name="pause")
     async def pause(
@@ -59,10 +62,12 @@ class QueueCog(Cog):
         job: str = commands.Param(description=WHICH, max_length=20),
     ) -> None:
         """Hold a job: nothing further of it is drawn until it is resumed"""
-        paused = await self._desk.pause(_number(job), self.services.member(inter))
-        await _say(
-            inter, f"{paused.name} is paused: what is being drawn is finished, and /resume goes on with the rest."
-        )
+
+        async def pause() -> str:
+            paused = await self._desk.pause(_number(job), self.services.member(inter))
+            return f"{paused.name} is paused: what is being drawn is finished, and /resume goes on with the rest."
+
+        await self._tell(inter, pause())
 
     @commands.slash_command(name="resume")
     async def resume(
@@ -71,8 +76,12 @@ class QueueCog(Cog):
         job: str = commands.Param(description=WHICH, max_length=20),
     ) -> None:
         """Go on with a paused job"""
-        resumed = await self._desk.resume(_number(job), self.services.member(inter))
-        await _say(inter, f"{resumed.name} goes on.")
+
+        async def resume() -> str:
+            resumed = await self._desk.resume(_number(job), self.services.member(inter))
+            return f"{resumed.name} goes on."
+
+        await self._tell(inter, resume())
 
     @commands.slash_command(name="move")
     async def move(
@@ -84,11 +93,15 @@ class QueueCog(Cog):
         ),
     ) -> None:
         """Put one of your jobs before the others, or before one of them"""
-        other = await self._desk.find(_number(before)) if before.strip() else None
-        moved = await self._desk.move(_number(job), self.services.member(inter), other.id if other else None)
-        whose = "your" if moved.owner.id == inter.author.id else f"{plain(moved.owner.name)}'s"
-        where = f"before {other.name}" if other else f"first of {whose} jobs"
-        await _say(inter, f"{moved.name} comes {where} now.")
+
+        async def move() -> str:
+            other = await self._desk.find(_number(before)) if before.strip() else None
+            moved = await self._desk.move(_number(job), self.services.member(inter), other.id if other else None)
+            whose = "your" if moved.owner.id == inter.author.id else f"{plain(moved.owner.name)}'s"
+            where = f"before {other.name}" if other else f"first of {whose} jobs"
+            return f"{moved.name} comes {where} now."
+
+        await self._tell(inter, move())
 
     @commands.slash_command(name="retry")
     async def retry(
@@ -97,10 +110,14 @@ class QueueCog(Cog):
         job: str = commands.Param(description=WHICH, max_length=20),
     ) -> None:
         """Draw those images of an ended job again that failed, and no others"""
-        again = await self._desk.retry(_number(job), self.services.member(inter))
-        progress = await self.services.jobs.progress(again.id)
-        left = count(progress.total - progress.settled, "image")
-        await _say(inter, f"{again.name} is queued again for the {left} that failed.")
+
+        async def retry() -> str:
+            again = await self._desk.retry(_number(job), self.services.member(inter))
+            progress = await self.services.jobs.progress(again.id)
+            left = count(progress.total - progress.settled, "image")
+            return f"{again.name} is queued again for the {left} that failed."
+
+        await self._tell(inter, retry())
 
     @cancel.autocomplete("job")
     async def _complete_unended(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
@@ -192,10 +209,6 @@ class QueueCog(Cog):
         return disnake.Embed(
             title="Set aside", description=short("\n".join(lines), 4000) or NONE_ASIDE, colour=RED if jobs else AMBER
         )
-
-
-async def _say(inter: ApplicationCommandInteraction, text: str) -> None:
-    await inter.response.send_message(text, ephemeral=True, allowed_mentions=disnake.AllowedMentions.none())
 
 
 def _entry(job: Job, member: Member) -> str:

@@ -1,6 +1,5 @@
 """What the commands that ask for images share: the quote that is waited for, and its card."""
 
-import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 
@@ -13,20 +12,13 @@ from bot.domain.job import Job, Member, Progress
 from bot.ui.cards import card
 from bot.ui.words import sentence
 
-DEFER_AFTER_SECONDS = 0.5
-
 
 class QuotingCog(Cog):
     """A cog whose commands end in a quote."""
 
-    @staticmethod
-    async def _quoted(inter: ApplicationCommandInteraction, quoting: Coroutine[None, None, Job]) -> Job:
-        """The quote. What takes long is deferred openly; what is refused at once can then still be told privately."""
-        task = asyncio.create_task(quoting)
-        done, _ = await asyncio.wait((task,), timeout=DEFER_AFTER_SECONDS)
-        if not done:
-            await inter.response.defer()
-        return await task
+    async def _quoted(self, inter: ApplicationCommandInteraction, quoting: Coroutine[None, None, Job]) -> Job:
+        """The quote. What is refused at once is told privately; what takes long is deferred openly, as the card is."""
+        return await self._promptly(inter, quoting, openly=True)
 
     async def _show(self, inter: ApplicationCommandInteraction, job: Job, *, accepting: bool = False) -> None:
         """Answer with the job's card."""
@@ -44,12 +36,12 @@ class QuotingCog(Cog):
         except Refusal as refusal:
             with suppress(WrongState):  # they have just pressed Cancel
                 await self.services.desk.cancel(job.id, owner)
-            await _tell(inter, refusal)
+            await _whisper(inter, refusal)
             await inter.delete_original_response()
         except Unavailable as error:
             # Nobody knows whether it was taken. A quote's card is true in any case: Run does it then, or says so.
             await self._answer(inter, job)
-            await _tell(inter, error)
+            await _whisper(inter, error)
 
     @staticmethod
     async def _answer(inter: ApplicationCommandInteraction, job: Job, *, accepting: bool = False) -> disnake.Message:
@@ -61,7 +53,7 @@ class QuotingCog(Cog):
         return await inter.original_response()
 
 
-async def _tell(inter: ApplicationCommandInteraction, error: Refusal | Unavailable) -> None:
+async def _whisper(inter: ApplicationCommandInteraction, error: Refusal | Unavailable) -> None:
     """Say it to the member alone, beside the answer that is there already."""
     text = sentence(error) or str(error)
     await inter.followup.send(text, ephemeral=True, allowed_mentions=disnake.AllowedMentions.none())

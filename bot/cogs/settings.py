@@ -33,7 +33,9 @@ class SettingsCog(Cog):
         value: str = commands.Param(description="Its new value", max_length=1500),
     ) -> None:
         """Set a parameter for your next images"""
-        entry = _parameter(parameter)
+        await self._tell(inter, self._put(inter, _parameter(parameter), value))
+
+    async def _put(self, inter: ApplicationCommandInteraction, entry: Parameter, value: str) -> str:
         if entry.name == "face_folder":
             clean = await self._people(inter, entry, value)
         else:
@@ -43,7 +45,7 @@ class SettingsCog(Cog):
         was = f" (was {code(short(entry.show(before), 80) or 'empty')})" if before not in (clean, None) else ""
         shown = code(short(entry.show(clean), 300) or "empty")
         note = await self._conflict(inter.author.id)
-        await inter.response.send_message(f"{code(entry.name)} is now {shown}{was}.{note}", ephemeral=True)
+        return f"{code(entry.name)} is now {shown}{was}.{note}"
 
     async def _people(self, inter: ApplicationCommandInteraction, entry: Parameter, typed: str) -> Value:
         """Whom the typed value names, as their owners wrote it; nobody is empty. Raises as a quote of it would."""
@@ -114,6 +116,9 @@ class SettingsCog(Cog):
     @params.sub_command(name="show")
     async def _show(self, inter: ApplicationCommandInteraction) -> None:
         """Show what your images are made with"""
+        await self._tell(inter, self._shown(inter))
+
+    async def _shown(self, inter: ApplicationCommandInteraction) -> disnake.Embed:
         mine = await self._settings.of(inter.author.id)
         embed = disnake.Embed(title="Your parameters", colour=0x5B8DEF)
         groups: dict[str, list[str]] = {}
@@ -125,7 +130,7 @@ class SettingsCog(Cog):
         presets = await self._settings.presets(inter.author.id)
         kept = f" · presets: {', '.join(presets)}" if presets else ""
         embed.set_footer(text=short(f"Bold: set by you with /set{kept}", 2048))
-        await inter.response.send_message(embed=embed, ephemeral=True)
+        return embed
 
     @params.sub_command(name="reset")
     async def _reset(
@@ -134,14 +139,16 @@ class SettingsCog(Cog):
         parameter: str = commands.Param("", description="Only this one; leave it out to reset all", max_length=40),
     ) -> None:
         """Go back to the defaults"""
-        name = _parameter(parameter).name if parameter else None
-        gone = await self._settings.reset(inter.author.id, name)
+        await self._tell(inter, self._gone(inter.author.id, _parameter(parameter).name if parameter else None))
+
+    async def _gone(self, member_id: int, name: str | None) -> str:
+        gone = await self._settings.reset(member_id, name)
         if not gone:
             text = f"{code(name)} was at its default already." if name else "Everything was at its default already."
         else:
             text = f"{code(name) if name else count(gone, 'parameter')} is back to the default."
             text = text if name or gone == 1 else text.replace(" is back to the default", " are back to their defaults")
-        await inter.response.send_message(text, ephemeral=True)
+        return text
 
     @params.sub_command(name="save")
     async def _save(
@@ -150,10 +157,12 @@ class SettingsCog(Cog):
         name: str = commands.Param(description="The preset's name", min_length=1, max_length=PRESET_LENGTH),
     ) -> None:
         """Keep your parameters under a name"""
-        kept = await self._settings.save_preset(inter.author.id, name.strip())
-        await inter.response.send_message(
-            f"Saved {count(kept, 'parameter')} as **{plain(name.strip())}**.", ephemeral=True
-        )
+
+        async def save() -> str:
+            kept = await self._settings.save_preset(inter.author.id, name.strip())
+            return f"Saved {count(kept, 'parameter')} as **{plain(name.strip())}**."
+
+        await self._tell(inter, save())
 
     @params.sub_command(name="load")
     async def _load(
@@ -162,9 +171,13 @@ class SettingsCog(Cog):
         name: str = commands.Param(description="The preset's name", max_length=PRESET_LENGTH),
     ) -> None:
         """Use a preset in place of your parameters"""
-        values = await self._settings.load_preset(inter.author.id, name.strip())
-        listed = ", ".join(f"{key} {code(short(CATALOGUE[key].show(value), 60))}" for key, value in values.items())
-        await inter.response.send_message(short(f"Loaded **{plain(name.strip())}**: {listed}.", 1900), ephemeral=True)
+
+        async def load() -> str:
+            values = await self._settings.load_preset(inter.author.id, name.strip())
+            listed = ", ".join(f"{key} {code(short(CATALOGUE[key].show(value), 60))}" for key, value in values.items())
+            return short(f"Loaded **{plain(name.strip())}**: {listed}.", 1900)
+
+        await self._tell(inter, load())
 
     @_load.autocomplete("name")
     async def _complete_preset(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:

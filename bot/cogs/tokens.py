@@ -32,14 +32,17 @@ class TokensCog(Cog):
         if others:
             _operators_only(actor, "look at somebody else's tokens")
         whose = member.id if member is not None else actor.id
-        balance = await self.services.accounts.balance(whose)
-        embed = balance_card(
-            balance,
-            await self.services.accounts.history(whose, MOVEMENTS),
-            whose=member.display_name if member is not None and others else None,
-            terms=None if others else self.services.rules.terms(actor.roles),
-        )
-        await inter.response.send_message(embed=embed, ephemeral=True)
+
+        async def card() -> disnake.Embed:
+            balance = await self.services.accounts.balance(whose)
+            return balance_card(
+                balance,
+                await self.services.accounts.history(whose, MOVEMENTS),
+                whose=member.display_name if member is not None and others else None,
+                terms=None if others else self.services.rules.terms(actor.roles),
+            )
+
+        await self._tell(inter, card())
 
     @commands.slash_command(name="grant", default_member_permissions=OPERATORS)
     async def grant(
@@ -56,24 +59,33 @@ class TokensCog(Cog):
         _operators_only(actor, "grant tokens")
         if not tokens:
             raise Refusal("0 tokens change nothing. Say how many to grant, or how many to take back, as in -50.")
-        balance = await self.services.accounts.grant(actor, member.id, tokens, reason.strip())
-        await inter.response.send_message(
-            granted_text(member.display_name, tokens, balance),
-            ephemeral=True,
-            allowed_mentions=disnake.AllowedMentions.none(),
-        )
+
+        async def granted() -> str:
+            # While one console takes over from another both may be sent the command.
+            balance = await self.services.accounts.grant(actor, member.id, tokens, reason.strip(), str(inter.id))
+            return granted_text(member.display_name, tokens, balance)
+
+        await self._tell(inter, granted())
 
     @commands.slash_command(name="link")
     async def link(self, inter: ApplicationCommandInteraction) -> None:
         """A one-time code that makes a browser's session yours"""
-        code = await self.services.web_sessions.code(inter.author.id, timedelta(minutes=LINK_MINUTES))
-        await inter.response.send_message(link_text(code, LINK_MINUTES), ephemeral=True)
+
+        async def told() -> str:
+            code = await self.services.web_sessions.code(inter.author.id, timedelta(minutes=LINK_MINUTES))
+            return link_text(code, LINK_MINUTES)
+
+        await self._tell(inter, told())
 
     @commands.slash_command(name="audit", default_member_permissions=OPERATORS)
     async def audit(self, inter: ApplicationCommandInteraction) -> None:
         """For operators: the last things that operators did"""
         _operators_only(self.services.member(inter), "read the audit log")
-        await inter.response.send_message(embed=audit_card(await self.services.audit.latest()), ephemeral=True)
+
+        async def card() -> disnake.Embed:
+            return audit_card(await self.services.audit.latest())
+
+        await self._tell(inter, card())
 
 
 def _operators_only(actor: Member, act: str) -> None:

@@ -71,8 +71,8 @@ class JobStore(Protocol):
 class Orders(Protocol):
     """What members have done with a job; each is one transaction, and the condition on its state is part of it.
 
-    All but `accept` and `retry` may meet a job that another console holds: that one learns of cancel, pause and resume at
-    its next beat, of another order only when it takes the job up anew.
+    All but `accept` and `retry` may meet a job that another console holds: it learns of cancel, pause and resume at its
+    next beat, of another order only when it takes the job up anew.
     """
 
     async def accept(self, job_id: int, terms: Terms) -> Leased:

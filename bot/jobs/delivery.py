@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -30,6 +31,7 @@ NONCE_SECONDS = 60.0
 FILES_A_MESSAGE = 10
 BYTES_A_FILE = 10 * 2**20
 BYTES_A_MESSAGE = 24 * 2**20
+UNREADABLE = "Its file in the images folder cannot be read: its file rights forbid it. Ask who runs this console."
 REFUSED = "I may not post images in this channel any more, so this was cancelled."
 
 SheetMaker = Callable[[Job, Sequence[Item], Callable[[str], bytes]], bytes | None]
@@ -128,7 +130,7 @@ class Delivery:
         nonce = batch.nonce
         if nonce is not None:
             names = [job.file_name(item) for item in batch.items]
-            if (message := await self._find(job, nonce, names)) is not None:
+            if (message := await self._find(job, nonce, names, batch.tried)) is not None:
                 await self._owed.posted(job.id, [item.number for item in batch.items], message)
                 return
         files = await self._files(job, batch)
@@ -158,6 +160,10 @@ class Delivery:
                 png = await self._images.get(item.image or "")
             except FileNotFoundError:
                 await self._owed.withhold(job.id, item.number, "Its file is gone from the images folder.")
+                continue
+            except PermissionError as error:
+                log.error("file rights are missing", job=job.name, item=item.name, reason=str(error))
+                await self._owed.withhold(job.id, item.number, UNREADABLE)
                 continue
             if len(png) > BYTES_A_FILE:
                 kept = f"It is too large for Discord ({len(png) / 2**20:.0f} MiB); it is kept as {item.image}.png."
@@ -204,20 +210,23 @@ class Delivery:
     async def _send_sheet(self, job: Job, sheet: bytes, part: str, others: Collection[int], *, last: bool) -> int:
         """Post a sheet, unless it is in the channel already; two parts may call theirs alike, `others` tell which."""
         nonce = _nonce(job, f"sheet {job.attempt + 1}" if job.attempt else "sheet", part)
-        if await self._owed.sheet_tried(job.id, part) is None:
+        tried = await self._owed.sheet_tried(job.id, part)
+        if tried is None:
             self._relied_on[nonce] = _clocks()
-        elif (message := await self._find(job, nonce, [job.sheet_name(part)], others)) is not None:
+        elif (message := await self._find(job, nonce, [job.sheet_name(part)], tried, others)) is not None:
             return message
         return await self._channel.post_sheet(job, sheet, nonce, part, last=last)
 
-    async def _find(self, job: Job, nonce: str, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def _find(
+        self, job: Job, nonce: str, names: Collection[str], tried: datetime | None, known: Collection[int] = ()
+    ) -> int | None:
         """The message that was tried under that nonce, if it is there and Discord may not know the nonce any more."""
         now, relied_on = _clocks(), self._relied_on.get(nonce)
         # Neither clock alone will do: one may be set, the other stands still while the machine sleeps. Of what another
         # process tried, nothing is known.
         if relied_on and all(abs(a - b) < NONCE_SECONDS for a, b in zip(now, relied_on, strict=True)):
             return None
-        message = await self._channel.find(job, names, known)
+        message = await self._channel.find(job, names, known, since=tried)
         self._relied_on[nonce] = now
         if message is not None:
             log.info("a message was there already", job=job.name, message=message, files=len(names))

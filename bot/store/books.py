@@ -1,14 +1,20 @@
 """Whether the books are right: what the ledger keeps twice has to agree with itself."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, func, literal, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from bot.domain.account import Kind
+from bot.domain.errors import Unavailable
 from bot.domain.job import JobState
 from bot.store.accounts import AccountKind
+from bot.store.database import Sessions
 from bot.store.schema import AccountRow, EntryRow, HoldRow, JobRow, TransferRow
 
 SENTENCES = {
@@ -21,7 +27,34 @@ SENTENCES = {
     "release": "Job {id}: its holds say that {found:,} were released, and {due:,} were given back.",
     "ended": "Job {id}: it is {name}, and {found:,} are still held for it.",
 }
+LAST_SECONDS = 1.0
+"""How long closing waits for SQLite, which ends no statement before its end."""
+
+log = structlog.get_logger("atelier.books")
+
 LEFT = HoldRow.amount - HoldRow.captured - HoldRow.released
+
+
+@asynccontextmanager
+async def auditing(sessions: Sessions) -> AsyncIterator[None]:
+    """Look through the books once, beside all else, while the context is open; the log says what is wrong."""
+    looking = asyncio.create_task(_look_through(sessions), name="audit of the books")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait((looking,), timeout=LAST_SECONDS)
+
+
+async def _look_through(sessions: Sessions) -> None:
+    try:
+        async with sessions.surveying() as session:
+            found = await audit_books(session)
+    except Unavailable as error:
+        log.warning("the ledger was not looked through", reason=str(error))
+        return
+    for wrong in found:
+        log.error("the ledger does not add up", wrong=wrong)
 
 
 async def audit_books(session: AsyncSession) -> list[str]:

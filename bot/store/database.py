@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, CursorResult, Result, make_url
+from sqlalchemy.engine import URL, CursorResult, ExceptionContext, Result, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from bot.domain.errors import Unavailable
 from bot.settings import BadSettings
@@ -25,14 +25,25 @@ LIMITS = {"lock_timeout": f"{PATIENCE_SECONDS}s", "idle_in_transaction_session_t
 """What PostgreSQL is told: the same, and to end a transaction of a paused console, for whose locks others wait."""
 
 
+CONNECT_SECONDS = 10
+ANSWER_SECONDS = 20
+"""How long we wait for PostgreSQL, which itself waits for a lock: a machine that vanished does not say so."""
+
+BUSY = ("locked", "busy", "disk I/O error", "is full")
+"""What SQLite says of trouble that passes."""
+
+
 class Sessions:
     """Sessions on one database: `reading()` sees one state of it, `begin()` changes it, all or nothing.
+
+    `surveying()` reads all of it for as long as that takes, on connections of `patient`.
 
     Trouble that passes (a lock held too long, a server that is away) is raised as Unavailable; a broken rule stays an
     IntegrityError.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, patient: AsyncEngine | None = None) -> None:
+        self._surveying = async_sessionmaker(patient or engine, expire_on_commit=False)
         self._reading = async_sessionmaker(engine, expire_on_commit=False)
         self._writing = async_sessionmaker(engine.execution_options(**{WRITES: True}), expire_on_commit=False)
         # SQLite has one writer at a time and lets the others ask again and again, the unlucky until they give up; here
@@ -44,6 +55,15 @@ class Sessions:
         """A session that only reads."""
         try:
             async with self._reading() as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _named(error) from error
+
+    @asynccontextmanager
+    async def surveying(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads, and whose statements may take minutes."""
+        try:
+            async with self._surveying() as session:
                 yield session
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise _named(error) from error
@@ -85,26 +105,34 @@ def changed(result: Result[Any]) -> int:
 async def open_database(url: str) -> AsyncIterator[Sessions]:
     """Sessions on the database at `url`, an older one brought up to date. Raises BadSettings with what to mend."""
     engine = _engine(url)
+    # Bringing a large database up to date takes as long as it takes.
+    patient = _engine(url, patient=True) if engine.dialect.name == "postgresql" else engine
     try:
         try:
-            async with engine.execution_options(**{WRITES: True}).begin() as connection:
+            async with patient.execution_options(**{WRITES: True}).begin() as connection:
                 await connection.run_sync(upgrade)
         except NewerDatabase as error:
             raise BadSettings(f"DATABASE_URL: the database at {_shown(engine.url)} {error}") from error
         except (SQLAlchemyError, OSError) as error:
             raise _unusable(engine.url, getattr(error, "orig", None) or error) from error
-        yield Sessions(engine)
+        yield Sessions(engine, patient)
     finally:
         await engine.dispose()
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, *, patient: bool = False) -> AsyncEngine:
     try:
         parsed = make_url(url)
         # In memory there is one connection, which is the database: whoever comes second waits for it.
-        pool = {"pool_size": 1, "max_overflow": 0} if _in_memory(parsed) else {"pool_size": 10, "max_overflow": 20}
-        limits = {"connect_args": {"server_settings": LIMITS}} if parsed.get_driver_name() == "asyncpg" else {}
-        engine = create_async_engine(parsed, poolclass=AsyncAdaptedQueuePool, **pool, **limits)
+        size = {"pool_size": 1, "max_overflow": 0} if _in_memory(parsed) else {"pool_size": 10, "max_overflow": 20}
+        pool = {"poolclass": NullPool} if patient else {"poolclass": AsyncAdaptedQueuePool, **size}
+        engine = create_async_engine(parsed, **pool, **_limits(parsed, patient))
+    except ValueError as error:
+        # What stands where the port should may be a part of the password, so it is not said.
+        raise BadSettings(
+            "DATABASE_URL cannot be used: the port in it is no number. In a password, / is written %2F and @ is "
+            "written %40."
+        ) from error
     except (SQLAlchemyError, ImportError) as error:
         raise BadSettings(
             f"DATABASE_URL cannot be used: {error}. Leave it empty for SQLite, or begin it with sqlite+aiosqlite:/// "
@@ -115,7 +143,22 @@ def _engine(url: str) -> AsyncEngine:
             _probe(engine.url)
         event.listen(engine.sync_engine, "connect", _sqlite_connected)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
+    event.listen(engine.sync_engine, "handle_error", _failed)
     return engine
+
+
+def _limits(url: URL, patient: bool) -> dict[str, Any]:
+    """How long PostgreSQL waits for others, and we for it."""
+    if url.get_driver_name() != "asyncpg":
+        return {}
+    answer = None if patient else ANSWER_SECONDS
+    return {"connect_args": {"server_settings": LIMITS, "timeout": CONNECT_SECONDS, "command_timeout": answer}}
+
+
+def _failed(context: ExceptionContext) -> None:
+    # On a connection without an answer a ROLLBACK would have none either, and the pool's others may be as old as it.
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
 
 
 def _in_memory(url: URL) -> bool:
@@ -142,10 +185,11 @@ def _sqlite_begin(connection: Connection) -> None:
 def _named(error: BaseException) -> BaseException:
     """Passing trouble as Unavailable; what breaks a rule, and our own mistakes, as they are."""
     if isinstance(error, DBAPIError) and not error.connection_invalidated:
-        busy = any(word in str(error.orig) for word in ("locked", "busy", "disk"))  # SQLite's: full, or not written
+        busy = any(words in str(error.orig) for words in BUSY)
         if isinstance(error, IntegrityError) or not (busy or _away(error)):
             return error
-    return Unavailable(f"the database does not answer: {getattr(error, 'orig', None) or error}")
+    reason = str(getattr(error, "orig", None) or error) or "it was waited for in vain"
+    return Unavailable(f"the database does not answer: {reason}")
 
 
 def _away(error: DBAPIError) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from bot.store.files import write_whole
+from bot.store.files import keep, write_whole
 
 
 class Images:
@@ -29,7 +29,9 @@ class Images:
         image = hashlib.sha256(png).hexdigest()
         path = self._path(image)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                keep(self._folder)
             write_whole(path, png)
         return image
 

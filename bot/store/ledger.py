@@ -8,8 +8,9 @@ are locked by ascending id. So nobody waits in a circle, and no balance is read 
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, case, cast, exists, func, select, union_all, update
+from sqlalchemy import BigInteger, Select, case, cast, exists, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -173,51 +174,13 @@ class Ledger:
     async def history(self, member_id: int, limit: int = 10) -> list[Movement]:
         """What moved the member's tokens, the newest first; what happened to one job in one way is one movement."""
         member = (AccountRow.kind == AccountKind.MEMBER.value) & (AccountRow.key == str(member_id))
-        account = select(AccountRow.id).where(member).scalar_subquery()
-        entries = select(TransferRow, EntryRow.amount).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
-        # A member may have had very many of them: only the newest are read, and what is one movement with them.
-        own = EntryRow.account_id == account
-        again = aliased(TransferRow)
-        last = ~exists().where(
-            again.job_id == TransferRow.job_id, again.kind == TransferRow.kind, again.id > TransferRow.id
-        )
-        newest = select(TransferRow.id, TransferRow.job_id).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
-        newest = newest.where(own, last).order_by(EntryRow.transfer_id.desc()).limit(limit)
-        alone, job = newest.subquery(), newest.subquery()
-        single = entries.where(own, TransferRow.id.in_(select(alone.c.id).where(alone.c.job_id.is_(None))))
-        reserved = entries.where(own, TransferRow.job_id.in_(select(job.c.job_id)))
-        # Captures leave the account alone. They are found by their jobs, those of a joined session too.
-        later = aliased(HoldRow)
-        once = ~exists().where(
-            later.job_id == HoldRow.job_id, later.attempt > HoldRow.attempt, later.captured_at.is_not(None)
-        )
-        drawn = select(HoldRow.job_id).where(HoldRow.account_id == account, HoldRow.captured_at.is_not(None), once)
-        drawn = drawn.order_by(HoldRow.captured_at.desc()).limit(limit)
-        spent = entries.where(
-            TransferRow.kind == Kind.CAPTURE.value, TransferRow.job_id.in_(drawn), EntryRow.amount < 0
-        )
-        moved = union_all(single, reserved, spent).subquery()
-        each = case((moved.c.job_id.is_(None), moved.c.id), else_=0)
-        at = func.max(moved.c.at)
-        statement = (
-            select(
-                moved.c.kind,
-                cast(func.sum(moved.c.amount), BigInteger),  # else a Decimal, on PostgreSQL
-                at,
-                func.count(),
-                moved.c.job_id,
-                func.max(JobRow.kind),
-                func.max(moved.c.note),
-            )
-            .outerjoin(JobRow, JobRow.id == moved.c.job_id)
-            .group_by(moved.c.kind, moved.c.job_id, each)
-            .order_by(at.desc(), func.max(moved.c.id).desc())
-            .limit(limit)
-        )
         async with self._sessions.reading() as session:
+            account = await session.scalar(select(AccountRow.id).where(member))
+            if account is None:
+                return []
             return [
                 Movement(Kind(kind), tokens, at, count, f"{letter[0].upper()}{job}" if letter else "", note)
-                for kind, tokens, at, count, job, letter, note in await session.execute(statement)
+                for kind, tokens, at, count, job, letter, note in await session.execute(_movements(account, limit))
             ]
 
     async def grant(self, actor: Member, member_id: int, tokens: int, note: str, key: str) -> Balance:
@@ -242,6 +205,51 @@ class Ledger:
             balance = await balance_of(session, AccountKind.MEMBER, str(member_id))
         assert balance is not None
         return balance
+
+
+def _movements(account: int, limit: int) -> Select[Any]:
+    """The newest movements of an account, by its id: kind, tokens, moment, count, job, the job's kind, note."""
+    entries = select(TransferRow, EntryRow.amount).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
+    # PostgreSQL plans by how many entries there are, so it has to see whose they are.
+    own = EntryRow.account_id == literal(account, literal_execute=True)
+    # There may be very many: only the newest are read, and what is one movement with them.
+    again = aliased(TransferRow)
+    last = ~exists().where(
+        again.job_id == TransferRow.job_id, again.kind == TransferRow.kind, again.id > TransferRow.id
+    )
+    newest = select(TransferRow.id, TransferRow.job_id).join(EntryRow, EntryRow.transfer_id == TransferRow.id)
+    newest = newest.where(own, last).order_by(EntryRow.transfer_id.desc()).limit(limit)
+    found, drawn = newest.subquery(), newest.subquery()
+    alone = entries.where(own, TransferRow.id.in_(select(found.c.id).where(found.c.job_id.is_(None))))
+    # The sum keeps SQLite from going through all entries of the account for these few.
+    of_jobs = entries.where(EntryRow.account_id + 0 == account, TransferRow.job_id.in_(select(drawn.c.job_id)))
+    # Captures leave the account alone. They are found by their jobs, those of a joined session too.
+    later = aliased(HoldRow)
+    before = exists().where(
+        later.job_id == HoldRow.job_id, later.attempt > HoldRow.attempt, later.captured_at.is_not(None)
+    )
+    spending = select(HoldRow.job_id).where(HoldRow.account_id == account, HoldRow.captured_at.is_not(None), ~before)
+    spending = spending.order_by(HoldRow.captured_at.desc()).limit(limit)
+    capture = TransferRow.kind == Kind.CAPTURE.value
+    spent = entries.where(capture, TransferRow.job_id.in_(spending), EntryRow.amount < 0)
+    moved = union_all(alone, of_jobs, spent).subquery()
+    each = case((moved.c.job_id.is_(None), moved.c.id), else_=0)
+    at = func.max(moved.c.at)
+    return (
+        select(
+            moved.c.kind,
+            cast(func.sum(moved.c.amount), BigInteger),  # else a Decimal, on PostgreSQL
+            at,
+            func.count(),
+            moved.c.job_id,
+            func.max(JobRow.kind),
+            func.max(moved.c.note),
+        )
+        .outerjoin(JobRow, JobRow.id == moved.c.job_id)
+        .group_by(moved.c.kind, moved.c.job_id, each)
+        .order_by(at.desc(), func.max(moved.c.id).desc())
+        .limit(limit)
+    )
 
 
 async def _held(session: AsyncSession, account_id: int) -> int:

@@ -97,6 +97,14 @@ class JobRow(Base):
     reason: Mapped[str | None] = mapped_column(Text)
 
 
+class DataFolderRow(Base):
+    """The one DATA_DIR in which the pictures lie that this database tells of, by the id that its file says."""
+
+    __tablename__ = "data_folder"
+    one: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(String(32))
+
+
 class WorkerRow(Base):
     """A process that draws. `beats` counts up while it lives; what others watch is whether it does, not a clock."""
 

@@ -213,13 +213,13 @@ class Canvas:
             self._centred(caption, x, y + self.height + 3, FAINT, self.small)
 
     def _picture(self, item: Item) -> Image.Image | None:
-        """The item's thumbnail; None when it was not drawn, or somebody tidied the images folder."""
+        """The item's thumbnail; None when it was not drawn, or its file is gone or not ours to read."""
         if not item.image:
             return None
         try:
             with Image.open(io.BytesIO(self.read(item.image))) as picture:
                 return picture.convert("RGB").resize((self.width, self.height), Image.Resampling.LANCZOS)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return None
 
     def _centred(self, text: str, x: int, y: int, colour: tuple[int, int, int], font: Font) -> None:

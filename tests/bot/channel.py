@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.job import Job, Progress
 from bot.store.jobs import Jobs
@@ -20,7 +21,7 @@ class ShortMemory:
     """A channel that, like Discord, keeps one message a nonce, until it forgets the nonces.
 
     `faults` strike the next posts, and while it is `silent` nothing gets through. `named` are the parts whose sheets
-    called the owner.
+    called the owner, `sought` tells since when each message was looked for.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class ShortMemory:
         self.named: list[str] = []
         self.shown: list[tuple[str, bool, list[str]]] = []
         self.found: list[tuple[str, ...]] = []
+        self.sought: list[datetime | None] = []
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
         self.silent = False
@@ -40,9 +42,12 @@ class ShortMemory:
     async def answers(self) -> bool:
         return not self.silent
 
-    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def find(
+        self, job: Job, names: Collection[str], known: Collection[int] = (), *, since: datetime | None = None
+    ) -> int | None:
         self._through()
         self.found.append(tuple(names))
+        self.sought.append(since)
         there = [id for id, each in enumerate(self.messages, 1) if set(names) <= set(each.names)]
         return next((id for id in there if id not in known), None)
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -214,6 +214,22 @@ async def test_an_older_jobs_message_of_the_same_name_is_not_taken_for_this_ones
     for before, found in ((CLOCKS_APART + timedelta(minutes=1), False), (timedelta(), True)):
         http.show(disnake.utils.time_snowflake(job.created_at - before), "S2-c001.png")
         assert bool(await announcer_on(http).find(job, ["S2-c001.png"])) is found
+
+
+async def test_what_was_said_before_a_message_was_first_tried_is_not_read_again(jobs: Jobs) -> None:
+    tried = datetime(2030, 1, 20, tzinfo=UTC)
+    start, long_ago = (disnake.utils.time_snowflake(moment) for moment in (tried - CLOCKS_APART, tried.replace(day=1)))
+    http = Recorder()
+    for number in range(1, 3 * A_PAGE):
+        http.show(long_ago + number, "S1-sheet.png", author=THEM)
+    http.show(start + 1, "S1-sheet.png")
+    announcer, job = announcer_on(http), await carded(jobs, card=long_ago)
+    assert await announcer.find(job, ["S1-sheet.png"], since=tried) == start + 1
+    assert http.pages == [start]
+
+    card = start + 2  # a clock of ours that is behind does not lead before the job
+    assert await announcer.find(await carded(jobs, card), ["S1-sheet.png"], since=tried) is None
+    assert http.pages[1:] == [card]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import bot.jobs.delivery as delivery_module
 import bot.jobs.outbox as outbox_module
 from bot.jobs.delivery import NONCE_SECONDS
 from bot.store.database import Sessions
+from bot.store.schema import now
 from tests.bot.channel import ShortMemory, delivered, expected, until
 from tests.bot.shift import Shift
 
@@ -88,12 +89,12 @@ async def test_a_look_that_fails_is_no_leave_to_post(shift: Shift, later: Callab
     refusals = [ConnectionError("no answer")] * 2
     find = channel.find
 
-    async def falters(*asked: object) -> int | None:
+    async def falters(*asked: Any, **more: Any) -> int | None:
         if refusals:
             raise refusals.pop()
-        return await find(*asked)  # type: ignore[arg-type]
+        return await find(*asked, **more)
 
-    channel.find = falters  # type: ignore[method-assign, assignment]
+    channel.find = falters  # type: ignore[method-assign]
     job = await shift.drawn(2)
     async with shift.outbox(channel, None).delivering() as outbox:
         outbox.changed(job)
@@ -110,6 +111,7 @@ async def test_a_sheet_that_was_accepted_and_then_forgotten_is_not_posted_twice(
 ) -> None:
     channel = ShortMemory()
     job = await shift.drawn(2)
+    begun = now()
     post, lost = channel.post_sheet, [ConnectionError("accepted, and then lost")]
 
     async def post_sheet(*what: object, **more: object) -> int:
@@ -127,6 +129,8 @@ async def test_a_sheet_that_was_accepted_and_then_forgotten_is_not_posted_twice(
         await delivered(shift.jobs, job)
     assert channel.names == expected(job, 2)
     assert await shift.owed.sheets(job.id) == {"": 2}
+    (since,) = channel.sought
+    assert since is not None and since >= begun  # it is not looked for among all that was said since the job began
 
 
 async def test_what_is_drawn_between_two_tries_does_not_change_the_first_message(shift: Shift) -> None:
@@ -151,9 +155,11 @@ async def test_a_crash_after_a_post_was_accepted_does_not_post_it_again(shift: S
     channel.accepts_before_failing = True
     job = await shift.job(3)
     await shift.draw(job, 2)
+    begun = now()
     async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
         await until(lambda: len(channel.faults) < 8)
+    killed = now()
     channel.faults.clear()
     if forgotten:
         channel.forget()
@@ -164,6 +170,8 @@ async def test_a_crash_after_a_post_was_accepted_does_not_post_it_again(shift: S
         await delivered(shift.jobs, job)
     assert sorted(channel.names) == expected(job, 3)
     assert channel.found == [(f"{job.name}-c002.png",)]  # what another process tried is always looked for
+    (since,) = channel.sought
+    assert since is not None and begun <= since <= killed  # and not among all that was said since the job began
 
 
 async def test_a_message_whose_files_were_lost_since_it_was_posted_is_there_all_the_same(

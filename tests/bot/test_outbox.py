@@ -86,6 +86,26 @@ async def test_pictures_too_large_or_gone_are_held_back_and_the_rest_is_posted(s
     ]
 
 
+async def test_a_picture_that_may_not_be_read_is_held_back_and_the_rest_is_posted(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = ShortMemory()
+    job = await shift.drawn(3)
+    locked, get = (await shift.jobs.items(job.id))[1].image, shift.images.get
+
+    async def get_(image: str) -> bytes:
+        if image == locked:
+            raise PermissionError(13, "Permission denied")
+        return await get(image)
+
+    monkeypatch.setattr(shift.images, "get", get_)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(shift.jobs, job)
+    assert channel.names == [f"{job.name}-c001.png", f"{job.name}-c003.png", f"{job.name}-sheet.png"]
+    assert channel.shown[-1][2] == [delivery_module.UNREADABLE]
+
+
 async def test_a_message_stays_below_discords_bytes(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_module, "BYTES_A_MESSAGE", 2 * len(b"picture 1"))
     channel = ShortMemory()

@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+import bot.renderer as renderer_module
 from bot.pictures import to_png
 from bot.renderer import LocalRenderer, _look
 from pipeline import portrait
@@ -62,3 +63,56 @@ def test_a_face_is_blurred_below_the_pipelines_own_number(monkeypatch: pytest.Mo
     sharpness = portrait.sharpness(np.asarray(photo), (180.0, 60.0, 270.0, 190.0))
     monkeypatch.setattr(portrait, "BLURRED_BELOW", sharpness + (1 if below else 0))
     assert _look(engine, to_png(Image.fromarray(photo))).faces[0].blurred is below
+
+
+async def test_closing_waits_only_so_long_for_weights_that_are_being_loaded(
+    renderer: LocalRenderer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderer_module, "LAST_SECONDS", 0.05)
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def load(measure: bool) -> Any:
+        begun.set()
+        assert threading.current_thread().daemon  # the end of the process does not wait for it either
+        go_on.wait(20)
+        closed.set()
+        return Engine()
+
+    monkeypatch.setattr(renderer, "_open", load)
+    try:
+        async with renderer.drawing():
+            renderer.load()
+            await asyncio.to_thread(begun.wait, 60)
+        assert not renderer.ready and not closed.is_set()
+        assert renderer_module.at_work()
+    finally:
+        go_on.set()
+        await renderer.loaded()
+        renderer_module._at_work.discard(renderer)
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+async def test_an_engine_is_closed_and_one_that_stands_still_is_left(
+    renderer: LocalRenderer, monkeypatch: pytest.MonkeyPatch, stuck: bool
+) -> None:
+    go_on, closing = threading.Event(), threading.Event()
+
+    class Closing(Engine):
+        def close(self) -> None:
+            closing.set()
+            go_on.wait(20)
+
+    if stuck:
+        monkeypatch.setattr(renderer_module, "LAST_SECONDS", 0.05)
+    else:
+        go_on.set()
+    monkeypatch.setattr(renderer, "_open", lambda measure: Closing())
+    try:
+        async with renderer.drawing():
+            renderer.load()
+            await renderer.loaded()
+        assert closing.is_set()
+        assert renderer_module.at_work() is stuck
+    finally:
+        go_on.set()
+        renderer_module._at_work.discard(renderer)

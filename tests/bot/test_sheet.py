@@ -143,6 +143,19 @@ def test_a_failed_cell_keeps_its_place_empty() -> None:
     assert picture.getpixel((int(green[0]) - 70, int(blue[1]) - 70)) == sheet_module.HOLLOW
 
 
+@pytest.mark.parametrize("missing", [FileNotFoundError, PermissionError])
+def test_a_picture_that_cannot_be_read_leaves_its_place_empty(missing: type[OSError]) -> None:
+    def read_(image: str) -> bytes:
+        if image == "green":
+            raise missing
+        return read(image)
+
+    picture = opened(contact_sheet(job(GRID), FOUR, read_))
+    assert centre(picture, "red")[0] < centre(picture, "white")[0]
+    with pytest.raises(AssertionError):
+        centre(picture, "green")
+
+
 def test_cells_off_the_grid_follow_below() -> None:
     picture = opened(contact_sheet(job(GRID), [*FOUR[:3], item(4, "white", None)], read))
     assert centre(picture, "white")[1] > centre(picture, "blue")[1] + 100

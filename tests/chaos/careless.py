@@ -1,6 +1,7 @@
 """Careless hands: each lacks one mechanism, so that what it keeps from happening does happen."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -63,7 +64,9 @@ class Grabbing(Unfenced):
 class Repeating(Wire):
     """A channel on which every post is a new message."""
 
-    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def find(
+        self, job: Job, names: Collection[str], known: Collection[int] = (), *, since: datetime | None = None
+    ) -> int | None:
         return None
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int:

@@ -38,7 +38,7 @@ def nonces() -> None:
 def look() -> None:
     """Nobody looks into the channel for a message that was tried before."""
 
-    async def find(*_: object) -> None:
+    async def find(*_: object, **__: object) -> None:
         return None
 
     announcer.Announcer.find = find  # type: ignore[method-assign, assignment]

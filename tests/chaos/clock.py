@@ -96,7 +96,7 @@ class Comparing(Outspoken):
 class ComparingAhead(Ahead):
     """Ahead, with such leases; it looks often."""
 
-    beat_seconds = 0.5
+    beat_seconds = 1.0
 
     def leases(self, sessions: Sessions, presence: Presence) -> Outspoken:
         return Comparing(sessions, presence, self.task.lease_seconds, self.tell)

@@ -12,7 +12,7 @@ from bot.sandbox import Sandbox
 from bot.ui.words import count
 from tests.chaos import console as real
 from tests.chaos.record import Record, files, record
-from tests.chaos.scenario import Options, Outcome, Place
+from tests.chaos.scenario import Options, Outcome, Place, told
 
 CELLS_A_DRAIN = 12
 """Images in the sweep for each time that it is drained, so that some are left."""
@@ -49,13 +49,18 @@ class Story:
 
     @property
     def told(self) -> str:
-        again = max(self.leased)
+        counts = {
+            "leases and workers not let go": self.kept,
+            "drawn images left unposted": self.unposted,
+            "twice": len(self.twice),
+            "missing": len(self.missing),
+        }
+        if self.idle:
+            counts["times nothing was left to do"] = self.idle
         codes = ", ".join(map(str, sorted(set(self.codes))))
         return (
             f"{count(self.asked, 'drain')} of a sweep of {self.cells} cells, exit code {codes}, slowest exit "
-            f"{max(self.exits):.1f} s, {self.kept} leases and workers not let go, {self.unposted} drawn images left "
-            f"unposted, {f'{self.idle} times nothing left to do, ' if self.idle else ''}leased again {_within(again)} of being ready, {len(self.twice)} twice, "
-            f"{len(self.missing)} missing"
+            f"{max(self.exits):.1f} s, leased again {_within(max(self.leased))} of being ready, {told(counts)}"
         )
 
 

@@ -11,6 +11,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from bot.domain.job import Job, Progress
@@ -146,7 +147,9 @@ class Wire:
     async def answers(self) -> bool:
         return True
 
-    async def find(self, job: Job, names: Collection[str], known: Collection[int] = ()) -> int | None:
+    async def find(
+        self, job: Job, names: Collection[str], known: Collection[int] = (), *, since: datetime | None = None
+    ) -> int | None:
         answer = await self._ask(what="find", names=list(names), known=list(known))
         return answer["message"] or None
 

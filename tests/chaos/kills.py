@@ -6,8 +6,7 @@ from multiprocessing.process import BaseProcess
 
 from sqlalchemy import func, select
 
-from bot.domain.job import ItemState
-from bot.jobs.worker import SUSPECT_DEATHS
+from bot.domain.job import SUSPECT_DEATHS, ItemState
 from bot.store.database import Sessions, open_database
 from bot.store.jobs import ACCEPTED_VALUES
 from bot.store.schema import ItemRow, JobRow

@@ -3,12 +3,14 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 
 import asyncpg
 from sqlalchemy import make_url
 
+from bot.domain.errors import Unavailable
 from bot.domain.job import Work
+from bot.domain.ports import Drawn
 from bot.jobs.worker import Worker
 from bot.store import database
 from bot.store.database import open_database
@@ -19,7 +21,7 @@ from tests.chaos.orders import quotes, until_delivered
 from tests.chaos.reckoning import reckon
 from tests.chaos.scenario import FULL_ROUNDS, Options, Outcome, Place, told
 
-JOBS, LEAST_JOBS, IMAGES_A_JOB, STEPS = 40, 16, 5, 10
+JOBS, LEAST_JOBS, IMAGES_A_JOB, STEPS = 40, 16, 5, 150
 MOVED_BEFORE = 20
 SHORT_SECONDS = 2.0
 LEASE_PAST_PATIENCE, LOCK_PAST_PATIENCE = 2.0, 3.5
@@ -54,6 +56,10 @@ class Dropping(Worker):
             self._queue.put_down(work)
             return
         await super()._bring_to_outcome(work)
+
+    async def _settle(self, work: Work, drawn: Drawn) -> None:
+        with suppress(Unavailable):
+            await super()._settle(work, drawn)
 
 
 class Careless(Impatient):

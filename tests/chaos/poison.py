@@ -4,14 +4,15 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
 from sqlalchemy import select
 
+import bot.domain.job as suspicion
 from bot.domain.account import Terms
 from bot.domain.job import Job, JobState
 from bot.domain.ports import Drawn
-from bot.jobs import worker
 from bot.store import leases
 from bot.store.database import Sessions, open_database
 from bot.store.jobs import Jobs
@@ -27,7 +28,7 @@ from tests.chaos.scenario import Options, Outcome, Place, told
 
 POISON = "poison"
 NEIGHBOURS = 20
-STEPS, STEPS_TO_DEATH = 100, 60
+SECONDS_TO_DEATH = 1.0
 DEATHS = 3
 MOST_DEATHS = 8
 """At which the harness gives up."""
@@ -39,6 +40,11 @@ ENDLESS = 10**9
 class Mortal(Scribbler):
     """A renderer that one prompt kills."""
 
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self._drawing = 0
+        self._dying = False
+
     async def draw(
         self,
         recipe: Recipe,
@@ -49,12 +55,27 @@ class Mortal(Scribbler):
         photos: Mapping[str, Sequence[bytes]],
         canvas: bytes | None,
     ) -> Drawn:
-        if recipe.prompt == POISON:
-            await asyncio.sleep(STEPS_TO_DEATH * STEP_SECONDS)
-            os.kill(os.getpid(), signal.SIGKILL)
-        return await super().draw(
-            recipe, owner=owner, urgent=urgent, should_stop=should_stop, photos=photos, canvas=canvas
-        )
+        self._drawing += 1
+        try:
+            if recipe.prompt == POISON:
+                await self._die()
+            drawn = await super().draw(
+                recipe, owner=owner, urgent=urgent, should_stop=should_stop, photos=photos, canvas=canvas
+            )
+            while self._dying:  # whoever is beside it is so to the end
+                await asyncio.sleep(STEP_SECONDS)
+            return drawn
+        finally:
+            self._drawing -= 1
+
+    async def _die(self) -> None:
+        """As soon as all slots are full, or soon after if they are not."""
+        self._dying = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_TO_DEATH):
+                while self._drawing < self.slots:
+                    await asyncio.sleep(STEP_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Patient(Hand):
@@ -68,14 +89,14 @@ class Undaunted(Patient):
     """It takes such a job up again however often that killed it."""
 
     def prepare(self) -> None:
-        leases.MOST_DEATHS = ENDLESS
+        leases.MOST_DEATHS = leases.MOST_DEATHS_AT_AN_ITEM = ENDLESS
 
 
 class Gregarious(Patient):
     """It draws a suspect job among the others."""
 
     def prepare(self) -> None:
-        worker.SUSPECT_DEATHS = ENDLESS
+        suspicion.SUSPECT_DEATHS = ENDLESS
 
 
 class Poison:
@@ -101,9 +122,9 @@ async def poisoned(place: Place, options: Options, kind: type[Hand]) -> Outcome:
     """Start a console again whenever it has died, until all is done or it has been often enough."""
     neighbours = options.scaled(NEIGHBOURS, least=4)
     async with open_database(place.url) as sessions, Exchange(options.seed).open() as exchange, crew() as hands:
-        poison = await quote(sessions, MEMBERS[0], 1, POISON, STEPS)
+        poison = await quote(sessions, MEMBERS[0], 1, POISON)
         others = [
-            await quote(sessions, MEMBERS[1 + number % 7], 1, f"neighbour {poison.id + number}", STEPS)
+            await quote(sessions, MEMBERS[1 + number % 7], 1, f"neighbour {poison.id + number}")
             for number in range(neighbours)
         ]
         for job in (poison, *others):

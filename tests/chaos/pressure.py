@@ -22,7 +22,7 @@ from tests.chaos.hand import STARTING, STEP_SECONDS, AtWork, Hand, Scribbler, Ta
 from tests.chaos.orders import MEMBERS, quotes, until_delivered
 from tests.chaos.scenario import Options, Outcome, Place, told
 
-SUBMISSIONS, LEAST_SUBMISSIONS = 1000, 40
+SUBMISSIONS, SUBMISSIONS_WITHOUT_BOUND, LEAST_SUBMISSIONS = 1000, 200, 40
 CAPACITY, LEAST_CAPACITY = Hand.capacity, 8
 SENTENCE = (
     r"The queue is full: {capacity} of {capacity} places are taken\. Nothing was queued; it would have been number "
@@ -84,19 +84,19 @@ class Pressure:
     promise = "each job beyond 64 is refused, with its place and when to come again; nothing held, memory flat"
 
     async def run(self, place: Place, options: Options) -> Outcome:
-        return await pressed(place, options, Busy)
+        return await pressed(place, options, Busy, SUBMISSIONS)
 
     async def control(self, place: Place, options: Options) -> Outcome:
-        outcome = await pressed(place, options, Boundless)
+        outcome = await pressed(place, options, Boundless, SUBMISSIONS_WITHOUT_BOUND)
         return Outcome(f"a queue without bound: {outcome.figures}", outcome.holds)
 
 
 SCENARIO = Pressure()
 
 
-async def pressed(place: Place, options: Options, kind: type[Busy]) -> Outcome:
+async def pressed(place: Place, options: Options, kind: type[Busy], full: int) -> Outcome:
     """Submit all at once, then what was refused again and again, then draw, then what was refused for the last time."""
-    submissions = options.scaled(SUBMISSIONS, LEAST_SUBMISSIONS)
+    submissions = options.scaled(full, LEAST_SUBMISSIONS)
     capacity = options.scaled(CAPACITY, LEAST_CAPACITY)
     sentence = re.compile(SENTENCE.format(capacity=capacity, number=capacity + 1))
     async with Exchange(options.seed).open() as exchange:

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from tests.postgres import Server
 
 DATABASES = ("sqlite", "postgresql")
-SCENARIOS = ("kills", "pressure", "memory", "poison", "fencing", "disk", "locked", "clock")
+SCENARIOS = (
+    "kills",
+    "drain",
+    "restarts",
+    "pressure",
+    "memory",
+    "poison",
+    "fencing",
+    "faults",
+    "disk",
+    "locked",
+    "clock",
+    "answers",
+    "soak",
+    "outage",
+)
 """Modules of this folder in the order of the promises; each has its scenario as `SCENARIO`."""
 
 FULL_ROUNDS = 200

@@ -1,5 +1,6 @@
 """What members do with jobs that wait, are drawn or have ended: look, pause, resume, move, retry."""
 
+import asyncio
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -204,6 +205,44 @@ async def test_nobody_pauses_or_moves_what_is_not_theirs_but_an_operator(open_co
             f"cancel {job}",
             f"pause {job}",
         ]
+
+
+async def test_while_somebody_else_writes_a_member_is_told_to_wait_and_then_answered_alone(
+    open_console: Open, tmp_path: Path
+) -> None:
+    async with open_console(tmp_path / "data") as atelier:
+        mina, theo, ada = (atelier.sandbox.members[name] for name in ("mina", "theo", "ada"))
+        _, job = await quote(ada)
+        asked: list[tuple[Member, str, dict[str, object], str]] = [
+            (ada, "/pause", {"job": job}, f"{job} cannot be paused: it "),
+            (ada, "/resume", {"job": job}, f"{job} cannot be resumed: it "),
+            (ada, "/move", {"job": job}, f"{job} does not wait in the queue: it "),
+            (ada, "/retry", {"job": job}, f"{job} is still quoted; "),
+            (ada, "/cancel", {"job": job}, f"{job} is cancelled."),
+            (theo, "/link", {}, "`"),
+            (theo, "/balance", {}, "**1,000** free"),
+            (
+                mina,
+                "/grant",
+                {"member": "theo", "tokens": 5, "reason": "x"},
+                "Granted 5 tokens to **Theo**; they have ",
+            ),
+            (ada, "/set", {"parameter": "steps", "value": "9"}, "`steps` is now `9`"),
+            (ada, "/params save", {"name": "mine"}, "Saved 1 parameter as **mine**."),
+            (ada, "/params load", {"name": "mine"}, "Loaded **mine**: steps `9`."),
+            (ada, "/params reset", {}, "1 parameter is back to the default."),
+        ]
+        file = tmp_path / "data" / "atelier.db"
+        with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+            for member, command, values, words in asked:
+                await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+                shown = await member.run(command, **values)
+                assert (shown.deferred, shown.ephemeral, shown.content) == (True, True, ""), command
+                other.execute("ROLLBACK")
+                message = await shown.reply()
+                told = shown.content or message["embeds"][0]["description"]
+                assert told.startswith(words), told
+                assert message["flags"] & 64, command
 
 
 @pytest.mark.parametrize("typed", ["soon", "S", "999999999999", "S12 3"])

@@ -1,9 +1,14 @@
 """The audit of the books names what is wrong with them, and nothing else."""
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+import bot.store.books as books_module
+from bot.store.books import auditing
 from bot.store.database import Sessions
 from tests.store.conftest import books
 from tests.store.till import Till
@@ -105,3 +110,43 @@ async def test_an_account_below_zero_is_named_where_even_the_databases_own_rule_
         "Account 4 (house): its balance is -1, and its entries sum to 6.",
         "Account 4 (house): its balance is -1, which is below 0.",
     ]
+
+
+async def test_the_books_are_looked_through_beside_all_else_and_the_log_says_what_is_wrong(till: Till) -> None:
+    await execute(till.sessions, "UPDATE jobs SET state = 'cancelled'")
+    with capture_logs() as logged:
+        async with auditing(till.sessions):
+            async with asyncio.timeout(60):
+                while not logged:
+                    await asyncio.sleep(0.01)
+    assert [each["wrong"] for each in logged] == ["Job 1: it is cancelled, and 7 are still held for it."]
+
+
+async def test_nobody_waits_for_the_look_through_the_books(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def read_on(_: object) -> list[str]:
+        begun.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(books_module, "audit_books", read_on)
+    async with asyncio.timeout(60), auditing(sessions):
+        await begun.wait()
+    assert ended.is_set()
+
+
+async def test_books_that_cannot_be_read_are_not_taken_for_right(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: object) -> list[str]:
+        raise OSError("away")
+
+    monkeypatch.setattr(books_module, "audit_books", fail)
+    with capture_logs() as logged:
+        async with auditing(sessions):
+            while not logged:
+                await asyncio.sleep(0.01)
+    assert [each["event"] for each in logged] == ["the ledger was not looked through"]

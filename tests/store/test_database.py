@@ -2,12 +2,16 @@
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+import bot.store.database as database_module
 from bot.domain.errors import Unavailable
 from bot.settings import BadSettings
 from bot.store.database import Sessions, open_database
@@ -22,6 +26,7 @@ from tests.postgres import Server
         "sqlite+aiosqlite:////nowhere/at/all.db",
         "oracle://x",
         "postgresql+asyncpg://somebody@127.0.0.1:1/nothing",
+        "postgresql+asyncpg://somebody@127.0.0.1:port/nothing",
     ],
 )
 async def test_a_database_that_cannot_be_opened_is_a_sentence(url: str) -> None:
@@ -32,7 +37,11 @@ async def test_a_database_that_cannot_be_opened_is_a_sentence(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["sqlite+aiosqlite://user:hunter2@/nowhere/a.db", "postgresql+asyncpg://somebody:hunter2@127.0.0.1:1/nothing"],
+    [
+        "sqlite+aiosqlite://user:hunter2@/nowhere/a.db",
+        "postgresql+asyncpg://somebody:hunter2@127.0.0.1:1/nothing",
+        "postgresql+asyncpg://somebody:hunter2/3@127.0.0.1:1/nothing",
+    ],
 )
 async def test_a_password_is_not_told_with_the_address(url: str) -> None:
     with pytest.raises(BadSettings) as caught:
@@ -135,3 +144,111 @@ async def test_of_two_that_wait_in_a_circle_one_is_told_to_try_again(sessions: S
 
     results = await asyncio.gather(touch("a", "b"), touch("b", "a"), return_exceptions=True)
     assert sorted(type(each) for each in results if each is not None) == [Unavailable]
+
+
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ("database is locked", True),
+        ("database or disk is full", True),
+        ("disk I/O error", True),
+        ("database disk image is malformed", False),
+        ("file is not a database", False),
+    ],
+)
+async def test_a_broken_file_is_no_passing_trouble(tmp_path: Path, said: str, passes: bool) -> None:
+    async with open_database(f"sqlite+aiosqlite:///{tmp_path / 'a.db'}") as sessions:
+        with pytest.raises(Unavailable if passes else DBAPIError):
+            async with sessions.begin():
+                raise OperationalError("SELECT 1", {}, sqlite3.DatabaseError(said))
+
+
+class Cable:
+    """What lies between us and a server. Pulled out, it says nothing any more, and what went over it never will."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._pulled = False
+        self._ends: list[asyncio.StreamWriter] = []
+        self._carrying: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def to(self, host: str, port: int) -> AsyncIterator["Cable"]:
+        """Lies there while the context is open, on a port of its own."""
+
+        async def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._ends.append(writer)
+            if not self._pulled:
+                back, forth = await asyncio.open_connection(host, port)
+                self._ends.append(forth)
+                for pair in ((reader, forth), (back, writer)):
+                    self._carrying.append(asyncio.create_task(self._carry(*pair)))
+
+        server = await asyncio.start_server(arrived, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            self.pull()
+            for writer in self._ends:
+                writer.close()
+
+    def pull(self) -> None:
+        """Nobody is told."""
+        self._pulled = True
+        for each in self._carrying:
+            each.cancel()
+
+    def plug(self) -> None:
+        """Who comes from now on is heard."""
+        self._pulled = False
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("act", ["read", "write", "commit"])
+async def test_a_server_that_vanishes_without_a_word_is_passing_trouble_also_for_closing(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    __import__("logging").getLogger("sqlalchemy.pool").setLevel(10)
+    for name in ("ANSWER_SECONDS", "CONNECT_SECONDS"):
+        monkeypatch.setattr(database_module, name, 0.5)
+    there = make_url(database_url)
+    assert there.host and there.port
+    async with asyncio.timeout(60), Cable().to(there.host, there.port) as cable:
+        url = there.set(host="127.0.0.1", port=cable.port).render_as_string(hide_password=False)
+        async with open_database(url) as sessions:
+            assert await asyncio.gather(*(count(sessions) for _ in range(5))) == [0] * 5
+            with pytest.raises(Unavailable):
+                if act == "read":
+                    cable.pull()
+                    await count(sessions)
+                async with sessions.begin() as session:
+                    if act == "write":
+                        cable.pull()
+                    session.add(WorkerRow(id="a"))
+                    await session.flush()
+                    cable.pull()
+            with pytest.raises(Unavailable):  # nor is there a new connection
+                await count(sessions)
+            cable.plug()
+            assert await count(sessions) == 0  # it is found again, on none of the old connections
+            cable.pull()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_who_surveys_a_large_database_may_take_longer_than_others(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "ANSWER_SECONDS", 0.3)
+    async with open_database(database_url) as sessions:
+        with pytest.raises(Unavailable):
+            async with sessions.reading() as session:
+                await session.execute(text("SELECT pg_sleep(1.5)"))
+        async with sessions.surveying() as session:
+            await session.execute(text("SELECT pg_sleep(1.5)"))

@@ -1,6 +1,7 @@
 """Tokens come, are held, spent and given back, and the books show each of it once, on every kind of database."""
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from sqlalchemy import func, select
@@ -8,17 +9,15 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain.account import Balance, Kind, Movement
 from bot.domain.errors import Refusal, TooFewTokens
-from bot.domain.job import Member
 from bot.store import ledger
 from bot.store.accounts import AccountKind, id_of
 from bot.store.audit import Audit
 from bot.store.database import Sessions
 from bot.store.schema import AuditRow, EntryRow, HoldRow, TransferRow, now
 from tests.store.conftest import STARTING
-from tests.store.till import Till
+from tests.store.till import ADA, Till
 
 MINA, THEO = 1, 2
-ADA = Member(3, "Ada", operator=True)
 
 
 @pytest.fixture
@@ -228,13 +227,52 @@ async def test_a_day_counts_what_was_spent_in_it_and_what_open_holds_may_still_t
     assert await spent() == 5 + 20 + 3, "two attempts at one job count its images once"
 
 
+@pytest.mark.parametrize("database_url", ["memory"], indirect=True)
+@pytest.mark.parametrize("asked", ["what was spent today", "the history"])
+async def test_what_was_spent_long_ago_is_not_read_again_and_again(
+    till: Till, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    today, day = now(), count(1)
+    await till.grant(MINA, 1000)
+
+    async def draw(jobs: int) -> None:
+        """Jobs of as many days, the last one first."""
+        for job in await till.jobs(jobs):
+            moment = today - timedelta(days=next(day))
+            monkeypatch.setattr(ledger, "now", lambda moment=moment: moment)
+            async with till.payer(MINA) as (session, account):
+                await ledger.hold(session, job, 0, account, 5)
+                assert [await ledger.capture(session, job, 0, number, 1) for number in range(4)] == [1] * 4
+                await ledger.release(session, job, 0)
+
+    async def steps() -> int:
+        """How many steps SQLite takes; in memory there is one connection for all."""
+        taken: list[None] = []
+        async with till.sessions.reading() as session:
+            driver = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.set_progress_handler(lambda: taken.append(None), 1)
+        if asked == "the history":
+            assert len(await till.ledger.history(MINA, 3)) == 3
+        else:
+            async with till.payer(MINA) as (session, account):
+                assert await ledger.spent_since(session, account.id, today - timedelta(hours=1)) == 0
+        await driver.set_progress_handler(None, 1)
+        return len(taken)
+
+    await draw(8)
+    few = await steps()
+    await draw(30)
+    assert await steps() < 1.1 * few
+
+
 async def test_a_history_tells_each_job_in_its_own_words_the_newest_first(till: Till) -> None:
     (sweep,), (image,) = await till.jobs(1, "sweep"), await till.jobs(1, "imagine")
     begun = now()
     await till.hold(sweep, MINA, 30)
     await till.hold(image, MINA, 8)
-    await till.ledger.grant(ADA, MINA, 5, "first prize")
-    await till.ledger.grant(ADA, MINA, 5, "second prize")
+    await till.grant(MINA, 5, "first prize")
+    await till.grant(MINA, 5, "second prize")
     await till.capture(image, 1, 8)
     await till.hold(await till.job(), THEO, 50)
     for number in (1, 2, 3):
@@ -272,10 +310,31 @@ async def test_a_job_that_is_drawn_again_comes_first_again_with_the_moment_of_it
     ]
 
 
+async def test_a_job_that_was_drawn_again_and_again_hides_no_other_from_a_short_history(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = (now() + timedelta(seconds=second) for second in count())
+    monkeypatch.setattr(ledger, "now", lambda: next(moments))
+    other, again = await till.jobs(2)
+    await till.hold(other, MINA, 5)
+    await till.capture(other, 1, 1)
+    for attempt in range(6):
+        await till.hold(again, MINA, 5, attempt)
+        await till.capture(again, attempt, 2, attempt)
+        await till.release(again, attempt)
+    assert await told(till, limit=5) == [
+        (Kind.RELEASE, 18, 6, f"S{again}"),
+        (Kind.CAPTURE, -12, 6, f"S{again}"),
+        (Kind.HOLD, -30, 6, f"S{again}"),
+        (Kind.CAPTURE, -1, 1, f"S{other}"),
+        (Kind.HOLD, -5, 1, f"S{other}"),
+    ]
+
+
 async def test_a_grant_brings_tokens_and_leaves_a_row_in_the_audit_log(till: Till) -> None:
-    assert await till.ledger.grant(ADA, MINA, 50, "a prize") == Balance(STARTING + 50, 0)
+    assert await till.grant(MINA, 50, "a prize") == Balance(STARTING + 50, 0)
     await till.hold(await till.job(), MINA, 120)
-    assert await till.ledger.grant(ADA, MINA, -30, "a mistake") == Balance(0, 120)
+    assert await till.grant(MINA, -30, "a mistake") == Balance(0, 120)
     (newest, *_), acts = await till.ledger.history(MINA, 1), await Audit(till.sessions).latest()
     assert newest == Movement(Kind.GRANT, -30, newest.at, note="a mistake")
     assert [(act.actor, act.act, act.target, act.detail) for act in acts] == [
@@ -291,9 +350,22 @@ async def test_a_grant_brings_tokens_and_leaves_a_row_in_the_audit_log(till: Til
 async def test_no_more_is_taken_back_than_is_free(till: Till) -> None:
     await till.hold(await till.job(), MINA, 60)
     with pytest.raises(Refusal, match="They have 40 free, so 41 cannot be taken back"):
-        await till.ledger.grant(ADA, MINA, -41, "a mistake")
+        await till.grant(MINA, -41, "a mistake")
     assert await till.balance(MINA) == Balance(40, 60)
     assert await Audit(till.sessions).latest() == []
+
+
+async def test_a_grant_that_is_asked_for_twice_is_made_and_noted_once(till: Till) -> None:
+    for tokens, left in ((50, 150), (-90, 60)):  # of the second, a second time would be refused
+        for _ in range(2):
+            assert await till.grant(MINA, tokens, key=f"command {tokens}") == Balance(left, 0)
+    assert await told(till) == [
+        (Kind.GRANT, -90, 1, ""),
+        (Kind.GRANT, 50, 1, ""),
+        (Kind.OPENING, STARTING, 1, ""),
+    ]
+    assert [act.detail["tokens"] for act in await Audit(till.sessions).latest()] == [-90, 50]
+    await till.check()
 
 
 async def test_a_grant_that_cannot_be_noted_is_not_made(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,5 +373,5 @@ async def test_a_grant_that_cannot_be_noted_is_not_made(till: Till, monkeypatch:
     broken = AuditRow(actor_id=3, actor="Ada", act="grant", target=None, detail={})  # type: ignore[arg-type]
     monkeypatch.setattr("bot.store.audit.row", lambda *_, **__: broken)
     with pytest.raises(IntegrityError):
-        await till.ledger.grant(ADA, MINA, 50, "a prize")
+        await till.grant(MINA, 50, "a prize")
     assert await till.balance(MINA) == Balance(STARTING, 0)

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.account import Balance, Kind
 from bot.domain.errors import Refusal, TooFewTokens
-from bot.domain.job import Member
 from bot.store import ledger
 from bot.store.accounts import AccountKind, id_of
 from bot.store.database import Sessions
@@ -25,7 +24,6 @@ from tests.store.conftest import STARTING, books
 from tests.store.till import HOUR, Till
 
 MINA = 1
-ADA = Member(3, "Ada", operator=True)
 MEMBERS = range(1, 11)
 EACH = 50
 Result = TypeVar("Result")
@@ -71,7 +69,7 @@ async def test_two_hundred_links_grants_holds_and_captures_at_once_lose_nothing(
     for number, member in owner.items():
         acts += [
             insist(till, visitors[number], member),
-            till.ledger.grant(ADA, member, 1000 + number, "a prize"),
+            till.grant(member, 1000 + number, "a prize"),
             till.hold(to_hold[number], member, 3),
             till.capture(jobs[number], 1, 4),
         ]
@@ -103,7 +101,7 @@ async def test_of_more_holds_than_there_are_tokens_those_that_fit_are_made_and_t
 
 async def test_no_more_is_taken_back_at_once_than_there_is(till: Till) -> None:
     await till.balance(MINA)
-    takes = (till.ledger.grant(ADA, MINA, -30, "a mistake") for _ in range(20))
+    takes = (till.grant(MINA, -30, "a mistake") for _ in range(20))
     made, refused = await outcomes(takes, Refusal)
     assert (len(made), refused) == (3, 17)
     assert await till.balance(MINA) == Balance(10, 0)
@@ -116,7 +114,7 @@ async def test_an_account_that_was_read_before_it_was_locked_is_read_again(till:
     job = await till.job()
     async with till.sessions.begin() as session:
         (seen,) = await session.scalars(select(AccountRow).where(AccountRow.kind == AccountKind.MEMBER.value))
-        await till.ledger.grant(ADA, MINA, -60, "a mistake")
+        await till.grant(MINA, -60, "a mistake")
         assert seen.balance == STARTING
         with pytest.raises(TooFewTokens, match="you have 40"):
             await ledger.hold(session, job, 0, seen, 50)

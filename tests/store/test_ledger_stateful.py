@@ -15,14 +15,12 @@ from sqlalchemy import delete
 
 from bot.domain.account import Balance, Kind
 from bot.domain.errors import Refusal, TooFewTokens
-from bot.domain.job import Member
 from bot.store import ledger
 from bot.store.database import Sessions, open_database
 from bot.store.schema import Base
 from tests.store.conftest import STARTING
 from tests.store.till import Payer, Till
 
-ADA = Member(3, "Ada", operator=True)
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 MEMBERS, NUMBERS, TOKENS = st.integers(1, 3), st.integers(1, 4), st.integers(0, 120)
 Result = TypeVar("Result")
@@ -99,7 +97,7 @@ class Bank(RuleBasedStateMachine):
 
     @rule(member=MEMBERS, tokens=st.integers(-150, 150))
     def grant_or_take_back(self, member: int, tokens: int) -> None:
-        grant = self.till.ledger.grant(ADA, member, tokens, "a prize")
+        grant = self.till.grant(member, tokens)
         if self.has(member) + tokens < 0:
             with pytest.raises(Refusal, match=f"They have {self.has(member)} free"):
                 self.run(grant)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,5 @@ def test_the_living_of_the_same_process_and_the_unknown_are_not_dead(tmp_path: P
 
 def test_a_second_one_cannot_be_the_same_worker(tmp_path: Path) -> None:
     Presence(tmp_path).enter("mine")
-    began = time.monotonic()
-    with pytest.raises(OSError):
+    with pytest.raises(BlockingIOError):  # refused, not waited for
         Presence(tmp_path).enter("mine")
-    assert time.monotonic() - began < 60  # refused, not waited for

@@ -233,6 +233,18 @@ async def test_of_many_browsers_with_one_code_one_is_linked(till: Till) -> None:
     await till.check()
 
 
+async def test_of_many_members_who_link_one_browser_at_once_one_gets_it(till: Till) -> None:
+    visitor, members = await till.visitor(20), range(1, 9)
+    codes = [await till.web.code(member, HOUR) for member in members]
+    results = await asyncio.gather(*(till.web.link(visitor, code) for code in codes), return_exceptions=True)
+    (linked,) = [result for result in results if isinstance(result, WebSession)]
+    refused = [result for result in results if isinstance(result, Refusal)]
+    assert len(refused) == 7 and all("linked to another member already" in str(refusal) for refusal in refused)
+    has = {member: (await till.balance(member)).available for member in members}
+    assert has == {member: STARTING + (20 if member == linked.member_id else 0) for member in members}
+    await till.check()
+
+
 async def test_codes_asked_for_at_the_same_moment_leave_one(till: Till) -> None:
     codes = await asyncio.gather(*(till.web.code(MINA, HOUR) for _ in range(12)))
     async with till.sessions.reading() as session:

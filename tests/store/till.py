@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.account import Balance
-from bot.domain.job import JobState
+from bot.domain.job import JobState, Member
 from bot.store import ledger
 from bot.store.accounts import AccountKind, balance_of
 from bot.store.books import audit_books
@@ -19,6 +20,7 @@ from bot.store.web_sessions import WebSessions, account_of_session
 from tests.store.conftest import STARTING
 
 HOUR = timedelta(hours=1)
+ADA = Member(3, "Ada", operator=True)
 
 Payer = int | str
 """A member by their id, or a web session by its own."""
@@ -82,6 +84,10 @@ class Till:
     async def release(self, job: int, attempt: int = 0) -> int:
         async with self.sessions.begin() as session:
             return await ledger.release(session, job, attempt)
+
+    async def grant(self, member_id: int, tokens: int, note: str = "a prize", key: str = "") -> Balance:
+        """Bring a member tokens, by the hand of Ada; each time anew, where no key says otherwise."""
+        return await self.ledger.grant(ADA, member_id, tokens, note, key or uuid4().hex)
 
     async def link(self, web_session: str, member_id: int) -> None:
         await self.web.link(web_session, await self.web.code(member_id, HOUR))

@@ -14,6 +14,11 @@ def upgrade() -> None:
     _ledger()
     _sessions()
     op.create_table(
+        "data_folder",
+        sa.Column("one", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("id", sa.String(32), nullable=False),
+    )
+    op.create_table(
         "audit",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),

@@ -9,7 +9,6 @@ from enum import StrEnum
 
 from sweeps.recipe import Recipe
 
-
 SUSPECT_DEATHS = 2
 """Workers that died while they drew an item, from which on it is drawn alone."""
 
@@ -100,7 +99,8 @@ class Item:
 
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
     `remark` why it failed or what to know of its picture, a sentence a line. `batch` names the message its picture
-    goes out with, `message_id` is that message once it is posted. `deaths` are the workers that died while they drew it.
+    goes out with, `message_id` is that message once it is posted. `deaths` are the workers that died while they drew
+    it.
     """
 
     job_id: int

@@ -122,7 +122,7 @@ class Desk:
         return job
 
     def _terms(self, job: Job, actor: Member) -> Terms:
-        """Those of the owner's roles; where an operator acts for them no limit is in the way, and the share is as it was."""
+        """Those of the owner's roles; where an operator acts for them no limit is in the way, and the share stays."""
         return self._rules.terms(actor.roles) if actor.id == job.owner.id else Terms(job.weight, None, sys.maxsize)
 
     async def _may_draw(self, job: Job) -> None:

@@ -156,9 +156,9 @@ def _limits(url: URL, patient: bool) -> dict[str, Any]:
 
 
 def _failed(context: ExceptionContext) -> None:
-    # On a connection without an answer a ROLLBACK would have none either, and the pool's others may be as old as it.
+    # Where one connection has no answer the others have none, and each would be waited for anew.
     if isinstance(context.original_exception, TimeoutError):
-        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True
 
 
 def _in_memory(url: URL) -> bool:

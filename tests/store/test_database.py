@@ -215,7 +215,6 @@ class Cable:
 async def test_a_server_that_vanishes_without_a_word_is_passing_trouble_also_for_closing(
     database_url: str, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    __import__("logging").getLogger("sqlalchemy.pool").setLevel(10)
     for name in ("ANSWER_SECONDS", "CONNECT_SECONDS"):
         monkeypatch.setattr(database_module, name, 0.5)
     there = make_url(database_url)

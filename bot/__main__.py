@@ -264,11 +264,11 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         await client.open(settings.discord_api_url, token)
         await stack.enter_async_context(worker.beating(settings.lease_seconds / BEATS_A_LEASE))
         await stack.enter_async_context(worker.working())
-        for take_up in (worker.claim, outbox.resume):
-            try:
-                await take_up()
-            except Unavailable as error:
-                log.warning("left to the next heartbeat", reason=str(error))
+        try:
+            await worker.claim()
+        except Unavailable as error:
+            log.warning("left to the next heartbeat", reason=str(error))
+        await outbox.resume()
         await stack.enter_async_context(auditing(sessions))
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
         await _until(stop, client.stay(), renderer.loaded())

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -28,6 +28,9 @@ LIMITS = {"lock_timeout": f"{PATIENCE_SECONDS}s", "idle_in_transaction_session_t
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 20
 """How long we wait for PostgreSQL, which itself waits for a lock: a machine that vanished does not say so."""
+
+CLOSE_SECONDS = 5
+"""How long closing waits for all connections together."""
 
 BUSY = ("locked", "busy", "disk I/O error", "is full")
 """What SQLite says of trouble that passes."""
@@ -117,7 +120,9 @@ async def open_database(url: str) -> AsyncIterator[Sessions]:
             raise _unusable(engine.url, getattr(error, "orig", None) or error) from error
         yield Sessions(engine, patient)
     finally:
-        await engine.dispose()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await engine.dispose()
 
 
 def _engine(url: str, *, patient: bool = False) -> AsyncEngine:

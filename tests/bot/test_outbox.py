@@ -8,7 +8,8 @@ import pytest
 
 import bot.jobs.delivery as delivery_module
 import bot.jobs.line as line_module
-from bot.domain.errors import CannotDeliver, CannotPost
+import bot.jobs.outbox as outbox_module
+from bot.domain.errors import CannotDeliver, CannotPost, Unavailable
 from bot.domain.job import ItemState, Job
 from bot.store.database import Sessions, open_database
 from tests.bot.channel import ShortMemory, delivered, expected, until
@@ -261,13 +262,33 @@ async def test_while_the_channel_is_silent_all_wait_and_then_go_in_the_order_the
 async def test_what_a_former_process_left_comes_in_the_order_it_was_queued(
     shift: Shift, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(line_module, "ASK_SECONDS", 0.5)  # they all stand in the line before the channel is asked
     channel = ShortMemory()
     left = [await shift.drawn(12) for _ in range(3)]
     async with shift.outbox(channel).delivering() as outbox:
         await outbox.resume()
         await delivered(shift.jobs, *left)
     assert channel.names == [name for job in left for name in expected(job, 12)]
+
+
+async def test_a_store_that_does_not_say_what_is_owed_is_asked_again(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(line_module, "ASK_SECONDS", 0.01)
+    silent, undelivered = [True, True], shift.owed.undelivered
+
+    async def at_first_not() -> list[Job]:
+        if silent:
+            raise Unavailable(f"the database is locked ({silent.pop()})")
+        return await undelivered()
+
+    monkeypatch.setattr(shift.owed, "undelivered", at_first_not)
+    channel, left = ShortMemory(), await shift.drawn(2)
+    async with shift.outbox(channel).delivering() as outbox:
+        await outbox.resume()
+        await delivered(shift.jobs, left)
+    assert channel.names == expected(left, 2)
 
 
 async def test_a_job_that_fails_by_itself_holds_no_other_up(shift: Shift) -> None:

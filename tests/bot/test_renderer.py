@@ -112,7 +112,7 @@ async def test_an_engine_is_closed_and_one_that_stands_still_is_left(
             renderer.load()
             await renderer.loaded()
         assert closing.is_set()
-        assert renderer_module.at_work() is stuck
+        assert (renderer in renderer_module._at_work) is stuck
     finally:
         go_on.set()
         renderer_module._at_work.discard(renderer)

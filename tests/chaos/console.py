@@ -19,7 +19,10 @@ ROOMY = {"MODEL_FAMILY": "tiny", "STARTING_TOKENS": "10000000", "QUEUE_CAPACITY"
 """The console is what is tried, not the family; and no limit of members or queue stands in the way."""
 
 POSTS = "POST /channels/{channel_id}/messages"
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
+PATIENT_SECONDS = 60.0
+"""How long a sandbox waits for an answer where answering quickly is not what is promised: a machine may be busy."""
+
 TAIL = 3000
 
 

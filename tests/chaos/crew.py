@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import psutil
 
+from tests.chaos.exchange import Exchange
 from tests.chaos.hand import Hand, Task, run
 
 SECONDS_TO_DRAIN = 60
+TAIL = 3000
 
 # Forked from a process that has imported everything and does nothing else: no thread of ours is copied half-way.
 context = get_context("forkserver")
@@ -24,6 +27,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._started: list[BaseProcess] = []
+        self._logs: dict[str, Path] = {}
 
     def start(self, kind: type[Hand], task: Task) -> BaseProcess:
         """A hand at work."""
@@ -31,7 +35,16 @@ class Crew:
         process = context.Process(target=run, args=(kind, task), name=task.name, daemon=True)
         process.start()
         self._started.append(process)
+        self._logs[task.name] = task.log
         return process
+
+    async def ready(self, process: BaseProcess, exchange: Exchange) -> None:
+        """Wait until a hand has made its claims. Raises RuntimeError, with what it said last, if it does not."""
+        try:
+            await exchange.until(lambda: exchange.heard[process.name]["ready"] > 0)
+        except TimeoutError:
+            said = self._logs[process.name].read_text(errors="replace")[-TAIL:]
+            raise RuntimeError(f"{process.name} (exit code {process.exitcode}) is not ready:\n{said}") from None
 
     async def drain(self, process: BaseProcess) -> int | None:
         """Ask a hand to end, and wait for it; its exit code, None if it did not end."""

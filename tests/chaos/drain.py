@@ -23,7 +23,7 @@ EXIT_SECONDS = 110.0
 LEASED_SECONDS = 5.0
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
-STEP_SECONDS = 180.0
+STEP_SECONDS = 600.0
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Drain:
     async def _of(
         self, place: Place, options: Options, drains: int, by: signal.Signals, program: Sequence[str]
     ) -> Outcome:
-        async with Sandbox() as sandbox:
+        async with Sandbox(answer_s=real.PATIENT_SECONDS) as sandbox:
             story = await drained(sandbox, place, drains, random.Random(options.seed), by=by, program=program)
         return Outcome(story.told, story.holds and not sandbox.violations)
 

@@ -21,7 +21,7 @@ POSTS_BETWEEN = 8
 """Messages that are posted from one fault to the next."""
 
 AT_ONCE = 6
-STALLED_SECONDS = 180.0
+STALLED_SECONDS = 600.0
 RETRIES = 5
 """disnake's own tries of one post: so many answers of 502 in a row come through to the outbox."""
 

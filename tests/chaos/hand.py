@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 
 import structlog
@@ -66,6 +67,11 @@ class Task:
     slots: int = 4
     accepts: bool = True
     daily: int | None = None
+
+    @property
+    def log(self) -> Path:
+        """Where it says what it does."""
+        return self.folder / f"{self.name}.log"
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,10 @@ class Hand:
     async def work(self) -> None:
         """The life of a process: "ready" once its claims are made, then quotes are accepted until SIGTERM."""
         stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        if parent := parent_process():
+            loop.add_reader(parent.sentinel, os._exit, 1)  # nobody is left whom it works for
         async with self.at_work() as inside:
             self.tell("ready")
             accepting = asyncio.create_task(self._accept(inside.sessions, inside.desk)) if self.task.accepts else None
@@ -243,7 +252,7 @@ class Hand:
 
 def run(kind: type[Hand], task: Task) -> None:
     """The process of a hand; what it has to say stands in a file beside its pictures."""
-    sys.stderr = (task.folder / f"{task.name}.log").open("a", buffering=1)
+    sys.stderr = task.log.open("a", buffering=1)
     configure_log("INFO", "")
     delivery.GATHER_SECONDS, delivery.RHYTHM_SECONDS = 0.01, 0.02  # so that thousands of messages take no hours
     hand = kind(task)

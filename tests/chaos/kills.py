@@ -95,7 +95,7 @@ class Pair:
         self._started += 1
         name = f"hand-{self._started}"
         process = self._hands.start(self._kind, Task(self._place.url, self._place.folder, self._exchange.address, name))
-        await self._exchange.until(lambda: self._exchange.heard[name]["ready"] > 0)
+        await self._hands.ready(process, self._exchange)
         return process
 
     async def _waiting(self) -> int:

@@ -22,7 +22,7 @@ CELLS_A_SECOND = 1.0
 
 SWEEP = "{{base: {{prompt: x, steps: 20, width: 384, height: 384}}, parameters: {{seed: '{first}-{last}'}}}}"
 MOST_CELLS = 900
-BACK_SECONDS = 300.0
+BACK_SECONDS = 600.0
 
 
 @dataclass

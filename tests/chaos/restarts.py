@@ -27,7 +27,7 @@ AFTER = (0, 5, 10)
 MOST = CELLS - 10
 """With so many images in the channel no further message is waited for: it holds up to ten, and could be the last."""
 
-STEP_SECONDS = 120.0
+STEP_SECONDS = 600.0
 
 
 @dataclass
@@ -127,7 +127,7 @@ class Restarts:
         return await self._through(place, options, real.careless("nonces", "look"))
 
     async def _through(self, place: Place, options: Options, program: Sequence[str]) -> Outcome:
-        async with Sandbox() as sandbox:
+        async with Sandbox(answer_s=real.PATIENT_SECONDS) as sandbox:
             story = await killed_thrice(sandbox, place, random.Random(options.seed), program)
         return Outcome(story.told, story.holds and not sandbox.violations)
 

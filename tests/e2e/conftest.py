@@ -34,6 +34,12 @@ def may_cancel(card: Mapping[str, Any]) -> bool:
     return any(button["custom_id"].startswith("cancel:") for row in card["components"] for button in row["components"])
 
 
+@pytest.fixture(autouse=True)
+def patient_with_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consoles of this process defer late, so that tests may read first answers; Discord waits for three seconds."""
+    monkeypatch.setattr("bot.cogs.context.DEFER_AFTER_SECONDS", 1.5)
+
+
 @dataclass
 class Running:
     """A sandbox and the console connected to it."""

@@ -90,7 +90,7 @@ async def test_what_was_drawn_during_an_outage_arrives_in_order_when_it_is_over(
 async def test_a_message_that_was_accepted_just_before_the_outage_is_not_posted_again(
     open_console: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: bool
 ) -> None:
-    async def looks_away(*_: object) -> None:
+    async def looks_away(*_: object, **__: object) -> None:
         return None
 
     if not looks:  # what would happen without it: this test can fail

@@ -26,6 +26,7 @@ SMALL = {"steps": 1, "width": 64, "height": 64}
 async def balance(member: Member, /, **values: object) -> tuple[str, list[str]]:
     """The head of a member's balance and its lines, without when they were."""
     shown = await member.run("/balance", **values)
+    await shown.reply(timeout=30)  # on a busy machine it is deferred
     assert shown.ephemeral
     head, _, *told = f"{shown.embeds[0]['description']}\n".replace(FIGURE_SPACE, "").splitlines()
     return head, [line.rpartition(" · <t:")[0] for line in told]

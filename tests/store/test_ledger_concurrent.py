@@ -217,8 +217,9 @@ async def test_sessions_that_join_one_member_at_once_bring_all_they_have(till: T
             await ledger.join(session, f"link:{visitor}", source, member)
 
     await till.balance(MINA)
-    joins = [partial(join, visitor) for visitor in visitors]
-    await outcomes([*joins, *(partial(till.capture, job, 1, 2) for job in jobs)])
+    acts: list[Act[object]] = [partial(join, visitor) for visitor in visitors]
+    acts += [partial(till.capture, job, 1, 2) for job in jobs]
+    await outcomes(acts)
     assert await till.balance(MINA) == Balance(STARTING + 30 * 15, 30 * 3)
     await till.check()
 

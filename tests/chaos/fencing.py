@@ -67,7 +67,13 @@ class PausingUnfenced(Pausing, Unfenced):
     """The same without fences."""
 
 
-class Paused(Hand):
+class Prompt(Hand):
+    """A console of which a heartbeat comes often enough for so short a lease."""
+
+    beat_seconds = LEASE_SECONDS / 6
+
+
+class Paused(Prompt):
     """A console that is paused in the middle."""
 
     kind: type[Pausing] = Pausing
@@ -111,7 +117,7 @@ async def paused(place: Place, options: Options, kind: type[Paused]) -> Outcome:
         await quote(sessions, MEMBERS[0], IMAGES, "a long job", STEPS)
         first = hands.start(kind, task(place, exchange, "first"))
         await until_stopped(first)
-        second = hands.start(Hand, task(place, exchange, "second"))
+        second = hands.start(Prompt, task(place, exchange, "second"))
         heard = exchange.heard
         await exchange.until(lambda: heard["second"]["moved"] >= DRAWN_BEFORE_RETURN)
         go_on(first)

@@ -49,7 +49,6 @@ from tests.chaos.exchange import Address, Wire
 
 log = structlog.get_logger("atelier.chaos")
 
-BEATS_A_LEASE = 6
 STARTING = 1_000_000
 STEP_SECONDS = 0.002
 
@@ -63,7 +62,7 @@ class Task:
     exchange: Address
     name: str = "hand"
     machine: str = "here"
-    lease_seconds: float = 2.0
+    lease_seconds: float = 30.0
     slots: int = 4
     accepts: bool = True
     daily: int | None = None
@@ -145,8 +144,7 @@ class Hand:
     accepted_at_once = 20
     accept_seconds = 0.05
     worker_kind = Worker
-    beat_seconds: float | None = None
-    """Between two heartbeats; None: as often as a console does."""
+    beat_seconds = 0.5
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -202,7 +200,7 @@ class Hand:
             outbox = await stack.enter_async_context(Outbox(post).delivering())
             leases = await stack.enter_async_context(self.leases(sessions, Presence(task.folder / task.machine)).held())
             worker = self.worker_kind(queue, leases, images, faces, self.renderer(), Meter(), prices, changed)
-            await stack.enter_async_context(worker.beating(self.beat_seconds or task.lease_seconds / BEATS_A_LEASE))
+            await stack.enter_async_context(worker.beating(self.beat_seconds))
             await stack.enter_async_context(worker.working())
             orders = OrderStore(sessions, leases.worker, STARTING)
             rules = Rules(queued=10_000, daily_for_all=task.daily)

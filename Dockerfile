@@ -16,18 +16,25 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 # What the console imports, without what the engine imports: the names are pyproject.toml's, the versions constraints.txt's.
 RUN pip install --no-cache-dir -c constraints.txt \
     aiohttp \
+    aiohttp-session \
     aiosqlite \
     alembic \
     asyncpg \
+    c2pa-python \
+    cryptography \
     disnake \
     dynamicprompts \
+    jinja2 \
     pillow \
+    purgatory \
     pydantic-settings \
     pyyaml \
     rich \
     sqlalchemy[asyncio] \
+    stamina \
     structlog \
-    typer
+    typer \
+    watchfiles
 COPY sweeps sweeps
 COPY pipeline pipeline
 COPY bot bot

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -10,14 +11,14 @@ import structlog
 INTERACTION_TOKEN = re.compile(r"""(/(?:webhooks|interactions)/\d+/|["']token["']\s*:\s*["'])[\w.\-%:=+/]{16,}""")
 
 
-def configure_log(level: str, secret: str) -> None:
-    """Log from `level` on; `secret` (the bot's token) and interaction tokens never appear."""
+def configure_log(level: str, secrets: Collection[str]) -> None:
+    """Log from `level` on; `secrets` (tokens and keys from the settings) and interaction tokens never appear."""
 
     def mask(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {key: _masked(value, secret) for key, value in event.items()}
+        return {key: _masked(value, secrets) for key, value in event.items()}
 
     def mask_line(_: object, __: str, line: Any) -> str:
-        return str(_masked(line, secret))
+        return str(_masked(line, secrets))
 
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -52,9 +53,9 @@ def configure_log(level: str, secret: str) -> None:
     logging.getLogger("disnake.client").setLevel("ERROR")  # it warns that there is no voice, which nobody wants here
 
 
-def _masked(value: object, secret: str) -> object:
+def _masked(value: object, secrets: Collection[str]) -> object:
     if not isinstance(value, str):
         return value
-    if secret:
+    for secret in secrets:
         value = value.replace(secret, "[token]")
     return INTERACTION_TOKEN.sub(r"\1[token]", value)

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.account import Rules
+from bot.domain.wall import Visitors
 
 DISCORD_API = "https://discord.com/api/v10"
 ASYNCPG = "postgresql+asyncpg://"
@@ -93,8 +94,38 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
-    web_host: str = Field("127.0.0.1", description="Where the health page listens.")
-    web_port: int = Field(0, ge=0, le=65_535, description="Its port; 0 takes any free one.")
+    web_host: str = Field("127.0.0.1", description="Where the wall and the health page listen.")
+    web_port: int = Field(8080, ge=0, le=65_535, description="Their port; 0 takes any free one.")
+    web_url: str = Field(
+        "", description="The wall's address as browsers reach it. Empty: http://WEB_HOST:WEB_PORT, for this machine."
+    )
+    session_key: SecretStr = Field(
+        SecretStr(""), description="Encrypts browsers' cookies: 32 bytes in URL-safe base64. Empty: made in DATA_DIR."
+    )
+    session_tokens: int = Field(
+        0, ge=0, le=1_000_000, description="Tokens of a browser's session; /link moves them to the member."
+    )
+    discord_client_id: str = Field("", description="With both, members may sign in on the page through Discord.")
+    discord_client_secret: SecretStr = Field(SecretStr(""), description="Both stand in Discord's developer portal.")
+    wall_visitors: Visitors = Field(
+        Visitors.MEMBERS, description="Who sees the wall: members of the bot's servers, or everyone."
+    )
+    wall_images: Literal["chosen", "posted"] = Field(
+        "chosen", description="What comes on the wall: what members publish (chosen), or all that is posted."
+    )
+    wall_memory_mib: int = Field(256, ge=16, le=65_536, description="Memory for the wall's pictures, in MiB.")
+    c2pa_certificate: str = Field("", description="A PEM file with the certificates that sign pictures on the wall.")
+    c2pa_key: str = Field("", description="The PEM file with the private key for it. Empty: they are not signed.")
+    mecene_url: str = Field("", description="The idea service's address. Empty: ideas are made in this process.")
+    mecene_words: str = Field("", description="A folder with word lists of your own. Empty: those that ship.")
+    mecene_llm_url: str = Field(
+        "", description="An OpenAI-compatible server that thinks up ideas, e.g. http://127.0.0.1:8000/v1. Empty: none."
+    )
+    mecene_llm_model: str = Field("", description="Which of its models. Empty: the first that it lists.")
+    mecene_llm_key: SecretStr = Field(SecretStr(""), description="Its key, where it wants one.")
+    gate_file: str = Field(
+        "", description="A YAML file of words and pictures to withhold. Empty: DATA_DIR/gate.yaml, if it is there."
+    )
 
     @field_validator("operator_roles", mode="before")
     @classmethod
@@ -132,6 +163,13 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("web_url", "mecene_url", "mecene_llm_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
     @field_validator("renderer")
     @classmethod
     def _only_local(cls, value: str) -> str:
@@ -150,6 +188,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's address, with the default resolved."""
         return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'atelier.db').resolve()}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never stand in a log."""
+        fields = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value for each in fields if isinstance(each, SecretStr) and (value := each.get_secret_value()))
 
     @property
     def rules(self) -> Rules:

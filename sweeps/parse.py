@@ -47,6 +47,19 @@ def parse_values(text: str | bytes) -> dict[str, Value]:
     return _checked(text, _values, "the file is empty; it needs values, such as guidance_scale: 8")
 
 
+def parse_mapping(text: str | bytes) -> dict[str, object]:
+    """The plain values of an operator's YAML file, under the same limits; empty where it says nothing.
+
+    Who reads them checks what they are. Raises SweepError like `parse`.
+    """
+    reader = _Tree(_decode(text))
+    tree = reader.read()
+    if tree is not None and not isinstance(tree, dict):
+        reader.problems.add("", f"expected a mapping of names to values, got {quote(tree)}")
+    reader.problems.raise_if_any()
+    return tree if isinstance(tree, dict) else {}
+
+
 def _values(tree: Mapping[str, object]) -> dict[str, Value]:
     problems = Problems()
     values = checked(tree, problems)

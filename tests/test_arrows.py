@@ -35,8 +35,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "disnake": ("bot.console", "bot.cogs", "bot.ui"),
     "sqlalchemy": ("bot.store",),
     "aiohttp.web": ("bot.web", "bot.mecene.service", "bot.sandbox"),
-    "pipeline.engine": ("pipeline", "bot.__main__", "bot.renderer"),
-    "bot.cogs": ("bot.cogs", "bot.console", "bot.__main__"),
+    "pipeline.engine": ("pipeline", "bot.wiring", "bot.renderer"),
+    "bot.cogs": ("bot.cogs", "bot.console", "bot.wiring"),
 }
 ONLY_STANDARD_LIBRARY_AND = {"sweeps": ("yaml", "dynamicprompts"), "bot.domain": ()}
 
@@ -136,7 +136,7 @@ def test_the_check_sees_an_arrow_that_runs_back(module: str, source: str) -> Non
         ("bot.cogs.draw", "import disnake\nimport sweeps\nfrom bot.jobs.desk import Desk"),
         ("bot.console", "import aiohttp"),
         ("bot.sandbox.rest", "from aiohttp import web"),
-        ("bot.__main__", "from pipeline.engine import open_engine"),
+        ("bot.wiring", "from pipeline.engine import open_engine"),
     ],
 )
 def test_the_check_lets_the_arrows_of_the_house_pass(module: str, source: str) -> None:

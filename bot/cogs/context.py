@@ -20,6 +20,7 @@ from bot.jobs.desk import Desk
 from bot.jobs.forecast import Forecast
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes
+from bot.jobs.showing import Showing
 from bot.ui.answers import Answers
 
 AnyInteraction = Interaction[Any]
@@ -47,6 +48,8 @@ class Services:
     web_sessions: SessionRepository
     audit: AuditLog
     rules: Rules
+    showing: Showing
+    wall_address: str
 
     def member(self, inter: AnyInteraction) -> Member:
         """Who acts. Rights are judged on our side: OPERATOR_ROLES, or administrators where none is set."""

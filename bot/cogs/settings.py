@@ -179,6 +179,26 @@ class SettingsCog(Cog):
 
         await self._tell(inter, load())
 
+    @params.sub_command(name="use")
+    async def _use(
+        self,
+        inter: ApplicationCommandInteraction,
+        image: str = commands.Param(description="A picture of yours or on the wall, e.g. S42-c017", max_length=40),
+    ) -> None:
+        """Make the values of a picture your own"""
+
+        async def use() -> str:
+            taken = await self.services.showing.use(self.services.member(inter), image)
+            listed = ", ".join(
+                f"{name} {code(short(CATALOGUE[name].show(value), 60))}" for name, value in taken.values.items()
+            )
+            text = f"Your images are made like {plain(image.strip())} now: {listed or 'everything at its default'}."
+            if taken.missing:
+                text += f"\nYou may not draw {plain(taken.missing)}, so face_folder is left out."
+            return short(text, 1900)
+
+        await self._tell(inter, use())
+
     @_load.autocomplete("name")
     async def _complete_preset(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
         presets = await self._settings.presets(inter.author.id)

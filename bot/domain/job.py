@@ -40,12 +40,13 @@ ACCEPTED = (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED)
 
 
 class ItemState(StrEnum):
-    """waiting → drawn | failed | cancelled."""
+    """waiting → drawn | failed | cancelled | withheld (by the gate; an operator may make it drawn)."""
 
     WAITING = "waiting"
     DRAWN = "drawn"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Item:
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
     `remark` why it failed or what to know of its picture, a sentence a line. `batch` names the message its picture
     goes out with, `message_id` is that message once it is posted. `deaths` are the workers that died while they drew
-    it.
+    it. `spoiler`: the gate wants its picture posted behind a spoiler.
     """
 
     job_id: int
@@ -115,6 +116,7 @@ class Item:
     batch: str | None = None
     message_id: int | None = None
     deaths: int = 0
+    spoiler: bool = False
 
     @property
     def suspect(self) -> bool:
@@ -147,7 +149,8 @@ class Job:
 
     `weight` is its owner's share beside other members, `turn` its place in the owner's own order (smaller first),
     `attempt` counts the times that failed images were asked for again, `deaths` the workers that died while they drew
-    it, one after another, `reason` says why it is dead.
+    it, one after another, `reason` says why it is dead. `spoiler`: the rules of its owner's roles want all of its
+    pictures posted behind spoilers.
     """
 
     id: int
@@ -168,6 +171,7 @@ class Job:
     attempt: int = 0
     deaths: int = 0
     reason: str | None = None
+    spoiler: bool = False
 
     @property
     def asker(self) -> Member:
@@ -254,28 +258,28 @@ class Progress:
     failed: int = 0
     cancelled: int = 0
     spent: int = 0
+    withheld: int = 0
 
     @classmethod
     def counted(cls, counts: Mapping[ItemState, int], spent: int = 0) -> "Progress":
         """From how many items are in each state."""
-        drawn, failed, cancelled = (
-            counts.get(state, 0) for state in (ItemState.DRAWN, ItemState.FAILED, ItemState.CANCELLED)
-        )
-        return cls(sum(counts.values()), drawn, failed, cancelled, spent)
+        states = (ItemState.DRAWN, ItemState.FAILED, ItemState.CANCELLED, ItemState.WITHHELD)
+        drawn, failed, cancelled, withheld = (counts.get(state, 0) for state in states)
+        return cls(sum(counts.values()), drawn, failed, cancelled, spent, withheld)
 
     @property
     def settled(self) -> int:
-        return self.drawn + self.failed + self.cancelled
+        return self.drawn + self.failed + self.cancelled + self.withheld
 
     @property
     def complete(self) -> bool:
         return self.settled == self.total
 
     def outcome(self) -> JobState:
-        """The job's end state once every item is settled: cancelled, failed (nothing drawn) or done."""
+        """The job's end state once every item is settled: cancelled, failed (nothing came of it) or done."""
         if self.cancelled:
             return JobState.CANCELLED
-        return JobState.DONE if self.drawn or not self.total else JobState.FAILED
+        return JobState.DONE if self.drawn or self.withheld or not self.total else JobState.FAILED
 
 
 @dataclass(frozen=True)

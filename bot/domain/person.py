@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.domain.errors import BadName
@@ -31,6 +31,13 @@ ALIKE = 0.25
 """Cosine of identity embeddings (arXiv:1801.07698): one person's photos mostly lie above it, two strangers' below."""
 ONE_ANGLE = 0.2
 """Yaw runs from -1 to 1; photos that all lie within this range show the face from one angle only."""
+
+
+class Scope(StrEnum):
+    """What a person's pictures may be used for: drawn and posted in channels, or shown on the wall too."""
+
+    DRAW = "draw"
+    WALL = "wall"
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ class PhotoSeen:
 class Person:
     """Someone with photos. Without an owner the operator laid the folder by hand, and it is everybody's.
 
-    `photos` are file names in order; `guild_id` is where the person was added, and shared when it is shared.
+    `photos` are file names in order; `guild_id` is where the person was added, and shared when it is shared. Consent
+    holds until `expires_at` (None: until it is revoked), for what `scope` says.
     """
 
     name: str
@@ -83,9 +91,23 @@ class Person:
     shared: bool
     added_at: datetime | None
     photos: tuple[str, ...]
+    scope: Scope = Scope.DRAW
+    expires_at: datetime | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether consent held for a time that is over."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+    @property
+    def on_wall(self) -> bool:
+        """Whether consent, as it stands now, is for the wall too."""
+        return self.scope is Scope.WALL and not self.expired
 
     def usable_by(self, member: Member) -> bool:
-        """Whether the member may draw this person: their own, shared on their server, or everybody's."""
+        """Whether the member may draw them, within consent: a person of their own, of their server, or everybody's."""
+        if self.expired:
+            return False
         if self.owner_id is None or self.owner_id == member.id:
             return True
         return self.shared and self.guild_id is not None and self.guild_id == member.guild_id

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.gate import Hit
 from bot.domain.job import Job, Member, Progress
 from bot.domain.person import Added, Person, PhotoSeen, Receipt
+from bot.domain.wall import Blob, Choices, Found, Media, Provenance, Published, Query, Sitter, Statistics, Visitor
 from sweeps.parameters import Value
 from sweeps.plan import Pace
 from sweeps.recipe import Recipe
@@ -18,6 +20,9 @@ class ImageStore(Protocol):
     async def put(self, png: bytes) -> str: ...
     async def get(self, image: str) -> bytes: ...
     def read(self, image: str) -> bytes: ...
+    async def remove(self, image: str) -> bool:
+        """Delete a picture's file; False where there was none."""
+        ...
 
 
 class FaceStore(Protocol):
@@ -25,6 +30,10 @@ class FaceStore(Protocol):
 
     def names(self, member: Member | None = None) -> list[str]:
         """The names of the people whom the member may draw, in order; None: of everybody. Reads the disk."""
+        ...
+
+    async def everybody(self) -> list[Person]:
+        """All people, in order, whoever may draw them."""
         ...
 
     async def people(self, member: Member) -> list[Person]:
@@ -138,7 +147,7 @@ class Idea:
 
 
 class Ideas(Protocol):
-    """A theme in, ideas out; fewer ideas of the same theme and seed are the first of more. All differ."""
+    """A theme in, ideas out. All differ; the grammar gives equal ones for an equal theme and seed."""
 
     def theme(self, typed: str) -> str:
         """The theme as it stands in the ideas: plain words, fewer where many were typed."""
@@ -171,6 +180,108 @@ class Channel(Protocol):
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int: ...
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int: ...
+    async def withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
+        """Take these files out of a message of ours, or (None) delete it. One that is gone already is well.
+
+        Raises CannotDeliver where that will never be possible; everything else that it raises will pass.
+        """
+        ...
+
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False
     ) -> None: ...
+
+
+class Memberships(Protocol):
+    """Who somebody is on the servers that the console is on, as Discord says now (or said within a minute)."""
+
+    async def of(self, member_id: int) -> tuple[Member, ...]:
+        """The user as a member of each of those servers; empty where they are on none.
+
+        Raises Unavailable where Discord does not answer and nothing is remembered.
+        """
+        ...
+
+
+class Gate(Protocol):
+    """What an operator does not want drawn, or not posted."""
+
+    def prompt(self, recipe: Recipe) -> Hit | None:
+        """What in a recipe's prompt stands on the word list."""
+        ...
+
+    async def image(self, png: bytes) -> Hit | None:
+        """What a classifier sees in a picture that should be hidden or withheld; None without a classifier."""
+        ...
+
+    def place(self, member: Member, channel_id: int) -> None:
+        """Whether the member's roles may draw in that channel. Raises Refusal."""
+        ...
+
+    def spoiler(self, member: Member, channel_id: int) -> bool:
+        """Whether all that the member draws in that channel goes behind spoilers."""
+        ...
+
+
+class Gallery(Protocol):
+    """The wall as visitors see it, out of memory: nobody is shown what they may not see.
+
+    A picture is seen where it is published, by members of its server (by everyone, where the operator says so), unless
+    an operator has hidden it, and only while each person in it is on the whitelist and consents to the wall.
+    """
+
+    @property
+    def statistics(self) -> Statistics: ...
+
+    def people(self, visitor: Visitor) -> tuple[Sitter, ...]:
+        """Who is on the wall, in the order of the whitelist."""
+        ...
+
+    def find(
+        self,
+        visitor: Visitor,
+        query: Query,
+        *,
+        starred: Collection[tuple[int, int]] = (),
+        after: str | None = None,
+        limit: int = 60,
+    ) -> Found:
+        """Pictures that fit; `starred` are the visitor's own stars by job and number.
+
+        Raises Refusal for an `after` that was never given out.
+        """
+        ...
+
+    def picture(self, visitor: Visitor, name: str) -> Published | None:
+        """The picture of that name, e.g. S42-c017, if the visitor may see it."""
+        ...
+
+    def of_job(self, visitor: Visitor, job: str) -> tuple[Published, ...]:
+        """All pictures of a job, e.g. S42, that the visitor may see, in display order."""
+        ...
+
+    def choices(self, visitor: Visitor) -> Choices: ...
+
+    def thumb(self, picture: Published) -> Media: ...
+
+    def full(self, picture: Published) -> Media: ...
+
+    async def blob(self, visitor: Visitor, name: str) -> Blob | None:
+        """The file behind a Media's name, if the visitor may see what it shows."""
+        ...
+
+    async def provenance(self, picture: Published) -> Provenance | None:
+        """What the picture, as it is served, says of its origin; None where it is not signed."""
+        ...
+
+    async def reload(self) -> Statistics:
+        """Read all of it anew."""
+        ...
+
+    def touch(self) -> None:
+        """Something changed in the store; look soon."""
+        ...
+
+    async def forget(self, images: Collection[str]) -> None:
+        """Drop these pictures (SHA-256), and every file that was made of them, at once."""
+        ...

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.account import Act, Balance, Movement, Terms, WebSession
+from bot.domain.erasure import Erased, Withdrawal
+from bot.domain.gate import Hit, Incident
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Lease, Leased, Member, Place, Progress, Quote, Start
+from bot.domain.wall import Mark, Published
 from sweeps.parameters import Value
 from sweeps.recipe import Recipe
 
@@ -29,6 +32,7 @@ class SettingsStore(Protocol):
     async def put(self, member_id: int, name: str, value: Value) -> None: ...
     async def reset(self, member_id: int, name: str | None = None) -> int: ...
     async def recent(self, member_id: int, name: str, limit: int = 10) -> list[Value]: ...
+    async def replace(self, member_id: int, values: Mapping[str, Value]) -> None: ...
     async def save_preset(self, member_id: int, preset: str) -> int: ...
     async def load_preset(self, member_id: int, preset: str) -> dict[str, Value]: ...
     async def presets(self, member_id: int) -> list[str]: ...
@@ -63,6 +67,10 @@ class JobStore(Protocol):
         """The member's own ended jobs of which images failed, the newest first."""
         ...
 
+    async def drawn(self, member_id: int, limit: int = 25) -> list[Job]:
+        """The member's own jobs of which there are pictures, the newest first."""
+        ...
+
     async def dead(self, guild_id: int | None, limit: int = 15) -> list[Job]:
         """Jobs of that server that were set aside, the newest first."""
         ...
@@ -75,8 +83,8 @@ class Orders(Protocol):
     next beat, of another order only when it takes the job up anew.
     """
 
-    async def accept(self, job_id: int, terms: Terms) -> Leased:
-        """A quote becomes queued, its price held, its lease this process's.
+    async def accept(self, job_id: int, terms: Terms, *, spoiler: bool = False) -> Leased:
+        """A quote becomes queued, its price held, its lease this process's; with `spoiler` it is posted behind them.
 
         Raises WrongState, TooFewTokens, LimitReached; the quote then stays as it was, and nothing is held.
         """
@@ -145,10 +153,13 @@ class Leases(Protocol):
         image: str | None = None,
         remark: str | None = None,
         tokens: int = 0,
+        hit: Hit | None = None,
     ) -> bool:
         """Record an item's outcome once, in one transaction: its state, what it costs, and that it is to be posted.
 
-        False (and nothing done) when it has an outcome already: it was cancelled. Raises Fenced.
+        With a `hit` it is behind a spoiler, or withheld: then it costs nothing, is not posted, and operators see it as
+        an incident, with its image where there is one. False (and nothing done) when it has an outcome already: it was
+        cancelled. Raises Fenced.
         """
         ...
 
@@ -243,11 +254,20 @@ class SessionRepository(Protocol):
         """A one-time code for the member, in place of an earlier one."""
         ...
 
-    async def link(self, session_id: str, code: str) -> WebSession:
+    async def link(self, session_id: str, code: str) -> tuple[str, WebSession]:
         """Join a session to the member whose code it is: its tokens become theirs, in one transaction.
 
+        The session goes on under a new secret, which comes first: an older cookie is worth nothing from then on.
         Raises NotFound (no such session), Refusal (a code that is wrong, used or too old; already linked).
         """
+        ...
+
+    async def sign_in(self, session_id: str, member_id: int) -> tuple[str, WebSession]:
+        """The same for a member whom Discord itself has named. Raises NotFound, Refusal (linked to somebody else)."""
+        ...
+
+    async def end(self, session_id: str) -> None:
+        """Forget a session; what tokens it has of its own are lost to it."""
         ...
 
 
@@ -256,3 +276,83 @@ class AuditLog(Protocol):
 
     async def note(self, actor: Member, act: str, target: str, **detail: object) -> None: ...
     async def latest(self, limit: int = 20) -> list[Act]: ...
+
+
+class Publications(Protocol):
+    """What is on the wall, and what members think of it. Pictures are named by job and number."""
+
+    async def publish(self, actor: Member, job_id: int, numbers: Collection[int] | None = None) -> int:
+        """Put a job's drawn pictures on the wall (None: all of them); how many are new there."""
+        ...
+
+    async def take_down(self, job_id: int, numbers: Collection[int] | None = None) -> int:
+        """Take them off the wall again, with their marks; how many were there."""
+        ...
+
+    async def hide(self, job_id: int, number: int, hidden: bool) -> None:
+        """Let nobody but operators see a picture, or everybody again. Raises NotFound."""
+        ...
+
+    async def star(self, job_id: int, number: int, member_id: int, starred: bool) -> Published:
+        """Star a picture, or no longer; the picture as it stands. Raises NotFound."""
+        ...
+
+    async def rate(self, job_id: int, number: int, member_id: int, rating: int | None) -> Published:
+        """Rate a picture from 1 to 5, or (None) take that back. Raises NotFound, ValueError."""
+        ...
+
+    async def marks(self, member_id: int) -> dict[tuple[int, int], Mark]:
+        """A member's own marks by job and number."""
+        ...
+
+    async def changed(self, since: datetime | None = None) -> list[Published]:
+        """All publications that changed at that moment or later, in the order of that; None: all that are not gone."""
+        ...
+
+
+class Incidents(Protocol):
+    """What the gate withheld."""
+
+    async def note(self, member: Member, hit: Hit, prompt: str) -> Incident:
+        """A prompt that was refused before there was a job."""
+        ...
+
+    async def get(self, incident_id: int) -> Incident | None: ...
+    async def open(self, guild_id: int | None, limit: int = 25) -> list[Incident]:
+        """What no operator of that server has decided on, the newest first."""
+        ...
+
+    async def release(self, actor: Member, incident_id: int) -> Job | None:
+        """The picture becomes drawn and is owed to its channel, at no cost; its job, if it has one.
+
+        Raises NotFound, WrongState (decided already). It stands in the audit log, in the same transaction.
+        """
+        ...
+
+    async def delete(self, actor: Member, incident_id: int) -> str | None:
+        """The picture is to be deleted; its SHA-256, where nothing else refers to it. Raises and notes as above."""
+        ...
+
+
+class Erasures(Protocol):
+    """Pictures that are to be gone: out of the records at once, out of the channels as Discord allows."""
+
+    async def of_person(self, name: str, since: datetime | None = None) -> list[tuple[int, int]]:
+        """Job and number of each picture that shows this person, drawn or not, of jobs asked for since then."""
+        ...
+
+    async def erase(self, pictures: Collection[tuple[int, int]], remark: str) -> Erased:
+        """Forget these pictures, in one transaction: image, wall entry, marks, incident, and what is owed of them.
+
+        What still waits to be drawn fails. Each message that carries one of them, and each sheet that shows one, is to
+        be withdrawn; `remark` stands on their items from then on.
+        """
+        ...
+
+    async def withdrawals(self) -> list[Withdrawal]:
+        """What is still to be taken out of the channels, the oldest first."""
+        ...
+
+    async def withdrawn(self, withdrawal_id: int) -> None:
+        """It is out of its channel, or never will be."""
+        ...

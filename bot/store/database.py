@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from typing import Any
 
+import stamina
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, CursorResult, ExceptionContext, Result, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -205,12 +206,21 @@ def _away(error: DBAPIError) -> bool:
 
 
 def _probe(url: URL) -> None:
-    """Open the file once without a thread: an aiosqlite that cannot open it leaves a thread that dies loudly."""
+    """Open the file once without a thread: an aiosqlite that cannot open it leaves a thread that dies loudly.
+
+    The first who opens it makes it a WAL file; whoever comes at that very moment is refused, not made to wait.
+    """
     try:
-        with closing(sqlite3.connect(url.database or ":memory:")) as connection:
-            connection.execute("PRAGMA schema_version")
+        for attempt in stamina.retry_context(on=_locked, attempts=None, timeout=PATIENCE_SECONDS, wait_max=0.5):
+            with attempt, closing(sqlite3.connect(url.database or ":memory:")) as connection:
+                connection.execute("PRAGMA schema_version")
+                connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
         raise _unusable(url, error) from error
+
+
+def _locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def _shown(url: URL) -> str:

@@ -45,6 +45,10 @@ class Faces:
         """The names of the people whom the member may draw, in order; None: of everybody. Reads the disk."""
         return [person.name for person in self._people() if member is None or person.usable_by(member)]
 
+    async def everybody(self) -> list[Person]:
+        """All people, in order, whoever may draw them."""
+        return await asyncio.to_thread(self._people)
+
     async def people(self, member: Member) -> list[Person]:
         """The people whom the member may draw, or whose photos they keep, in order."""
         everybody = await asyncio.to_thread(self._people)

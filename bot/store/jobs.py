@@ -122,6 +122,11 @@ class Jobs:
         failed = exists().where(ItemRow.job_id == JobRow.id, ItemRow.state == ItemState.FAILED.value)
         return await self._newest((JobRow.owner_id == member_id) & JobRow.state.in_(ended) & failed, limit)
 
+    async def drawn(self, member_id: int, limit: int = 25) -> list[Job]:
+        """The member's own jobs of which there are pictures, the newest first."""
+        pictures = exists().where(ItemRow.job_id == JobRow.id, ItemRow.image.is_not(None))
+        return await self._newest((JobRow.owner_id == member_id) & pictures, limit)
+
     async def dead(self, guild_id: int | None, limit: int = 15) -> list[Job]:
         """Jobs of that server that were set aside, the newest first."""
         return await self._newest((JobRow.state == JobState.DEAD.value) & (JobRow.guild_id == guild_id), limit)

@@ -1,6 +1,7 @@
 """Members' settings, recent values and presets."""
 
 import json
+from collections.abc import Mapping
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -94,6 +95,12 @@ class MemberSettings:
             values = {name: value for name, value in row.values.items() if name in CATALOGUE}
             session.add_all(SettingRow(member_id=member_id, name=name, value=value) for name, value in values.items())
             return values
+
+    async def replace(self, member_id: int, values: Mapping[str, Value]) -> None:
+        """Put these values in place of the present settings."""
+        async with self._sessions.begin() as session:
+            await session.execute(delete(SettingRow).where(SettingRow.member_id == member_id))
+            session.add_all(SettingRow(member_id=member_id, name=name, value=value) for name, value in values.items())
 
     async def presets(self, member_id: int) -> list[str]:
         """The names of the member's presets."""

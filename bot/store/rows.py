@@ -41,6 +41,7 @@ def job(row: JobRow) -> Job:
         attempt=row.attempt,
         deaths=row.deaths,
         reason=row.reason,
+        spoiler=row.spoiler,
     )
 
 
@@ -51,7 +52,7 @@ def item(row: ItemRow, owed: OutboxRow | None = None) -> Item:
         number=row.number,
         name=row.name,
         rank=row.rank,
-        recipe=_recipe(row.recipe),
+        recipe=recipe(row.recipe),
         at=row.at,
         state=ItemState(row.state),
         image=row.image,
@@ -59,10 +60,11 @@ def item(row: ItemRow, owed: OutboxRow | None = None) -> Item:
         batch=owed.batch if owed else None,
         message_id=owed.message_id if owed else None,
         deaths=row.deaths,
+        spoiler=row.spoiler,
     )
 
 
-def _recipe(stored: Mapping[str, Any]) -> Recipe:
+def recipe(stored: Mapping[str, Any]) -> Recipe:
     """A recipe that an older or newer version may have stored: new parameters at their default, lost ones dropped."""
     known = {name: stored.get(name, parameter.default) for name, parameter in CATALOGUE.items()}
     return Recipe.from_dict(known | {PHOTO: stored.get(PHOTO, "")})

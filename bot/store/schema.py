@@ -10,12 +10,15 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
+    SmallInteger,
     String,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -95,6 +98,7 @@ class JobRow(Base):
     fence: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     deaths: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     reason: Mapped[str | None] = mapped_column(Text)
+    spoiler: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class DataFolderRow(Base):
@@ -147,6 +151,7 @@ class ItemRow(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     fence: Mapped[int | None] = mapped_column(Integer)
     deaths: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    spoiler: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (Index("items_by_state", "job_id", "state"),)
 
@@ -259,3 +264,76 @@ class AuditRow(Base):
     act: Mapped[str] = mapped_column(String(30))
     target: Mapped[str] = mapped_column(String(120))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class PublicationRow(Base):
+    """A picture that was put on the wall by `by_id`. `gone` is what was taken down again, or deleted.
+
+    `stars`, `ratings` and their sum say the same as the marks of it, so that the wall need not count. `changed_at`
+    moves with any change, by which the wall finds what is new to it.
+    """
+
+    __tablename__ = "publications"
+    job_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    by_id: Mapped[int] = mapped_column(BigInteger)
+    published_at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime, default=now, index=True)
+    gone: Mapped[bool] = mapped_column(default=False)
+    hidden: Mapped[bool] = mapped_column(default=False)
+    stars: Mapped[int] = mapped_column(Integer, default=0)
+    ratings: Mapped[int] = mapped_column(Integer, default=0)
+    rating_sum: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "number"], ["items.job_id", "items.number"], ondelete="CASCADE"),
+        Index("publications_by_moment", "gone", "published_at"),
+    )
+
+
+class MarkRow(Base):
+    """What a member thinks of a picture on the wall: starred or not, and 1 to 5 or nothing."""
+
+    __tablename__ = "marks"
+    job_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    member_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, index=True)
+    starred: Mapped[bool] = mapped_column(default=False)
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "number"], ["publications.job_id", "publications.number"], ondelete="CASCADE"),
+        CheckConstraint("rating BETWEEN 1 AND 5", name="one_to_five"),
+    )
+
+
+class IncidentRow(Base):
+    """Something that the gate withheld; `image` is kept for an operator to look at until they have decided."""
+
+    __tablename__ = "incidents"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    cause: Mapped[str] = mapped_column(String(10))
+    what: Mapped[str] = mapped_column(String(120))
+    score: Mapped[float | None] = mapped_column(Float)
+    prompt: Mapped[str] = mapped_column(Text)
+    member_id: Mapped[int] = mapped_column(BigInteger)
+    member: Mapped[str] = mapped_column(String(100))
+    guild_id: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[int | None] = mapped_column(Integer)
+    number: Mapped[int | None] = mapped_column(Integer)
+    image: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(10))
+
+    __table_args__ = (Index("incidents_by_state", "guild_id", "state", "id"),)
+
+
+class WithdrawalRow(Base):
+    """A message of which something is still to be taken out of its channel: these files, or (none named) all of it."""
+
+    __tablename__ = "withdrawals"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    channel_id: Mapped[int] = mapped_column(BigInteger)
+    message_id: Mapped[int] = mapped_column(BigInteger)
+    files: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 import bot.__main__ as program
+import bot.wiring as wiring
 from bot.domain.errors import Unavailable
 from bot.settings import Settings, read
 
@@ -21,8 +22,8 @@ FOR_EVER = 600
 async def test_a_stage_that_does_not_end_is_called_off_and_the_next_has_its_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(program, "CLOSING_SECONDS", 0.05)
-    monkeypatch.setattr(program, "STAGE_SECONDS", 0.05)
+    monkeypatch.setattr(wiring, "CLOSING_SECONDS", 0.05)
+    monkeypatch.setattr(wiring, "STAGE_SECONDS", 0.05)
     stop, told = asyncio.Event(), []
 
     async def console(_: Settings, stop: asyncio.Event) -> None:
@@ -35,8 +36,8 @@ async def test_a_stage_that_does_not_end_is_called_off_and_the_next_has_its_turn
                 stack.push_async_callback(stage, name)
             await stop.wait()
 
-    monkeypatch.setattr(program, "_console", console)
-    running = asyncio.create_task(program.run_console(SETTINGS, stop))
+    monkeypatch.setattr(wiring, "_console", console)
+    running = asyncio.create_task(wiring.run_console(SETTINGS, stop))
     await asyncio.sleep(0.2)
     assert told == []  # it is the closing that has an end
     stop.set()
@@ -57,9 +58,9 @@ async def test_what_ends_the_console_is_raised_and_who_is_called_off_closes_firs
         finally:
             closed.append(True)
 
-    monkeypatch.setattr(program, "_console", console)
+    monkeypatch.setattr(wiring, "_console", console)
     stop = asyncio.Event()
-    running = asyncio.create_task(program.run_console(SETTINGS, stop))
+    running = asyncio.create_task(wiring.run_console(SETTINGS, stop))
     await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -67,7 +68,7 @@ async def test_what_ends_the_console_is_raised_and_who_is_called_off_closes_firs
     assert closed == [True]
     stop.set()
     with pytest.raises(OSError, match="no disk"):
-        await program.run_console(SETTINGS, stop)
+        await wiring.run_console(SETTINGS, stop)
 
 
 def test_a_database_that_is_busy_at_start_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +80,7 @@ def test_a_database_that_is_busy_at_start_is_a_sentence(capsys: pytest.CaptureFi
 
 def run(lines: str, folder: Path) -> subprocess.Popen[str]:
     """The console's program with these lines of Python before it."""
-    code = f"import bot.__main__ as program\n{lines}\nprogram.main()"
+    code = f"import bot.__main__ as program, bot.wiring as wiring\n{lines}\nprogram.main()"
     settings = {"DISCORD_TOKEN": "a", "DATA_DIR": str(folder), "MODEL_FAMILY": "tiny", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, "-c", code],
@@ -97,7 +98,7 @@ async def run_console(settings, stop):
     print("running", flush=True)
     await stop.wait()
     time.sleep(600)
-program.run_console, program.LAST_SECONDS = run_console, 0.2
+wiring.run_console, wiring.LAST_SECONDS = run_console, 0.2
 """
 
 
@@ -124,8 +125,8 @@ def load(self, measure):
         begun.set()
 async def open(self, api_url, token):
     begun.wait(60)
-    raise program.BadSettings("Nobody is there.")
-bot.renderer.LAST_SECONDS, bot.renderer.LocalRenderer._open, program.Console.open = 0.2, load, open
+    raise wiring.BadSettings("Nobody is there.")
+bot.renderer.LAST_SECONDS, bot.renderer.LocalRenderer._open, wiring.Console.open = 0.2, load, open
 """
 
 

@@ -24,7 +24,7 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.usefixtures("restored")
 def test_the_bots_token_and_interaction_tokens_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_log("DEBUG", TOKEN)
+    configure_log("DEBUG", (TOKEN,))
     structlog.get_logger("atelier").warning("ours", header=f"Bot {TOKEN}")
     library = logging.getLogger("disnake.http")
     library.debug("POST https://discord.com/api/v10/interactions/1/%s/callback", INTERACTION)

@@ -251,7 +251,7 @@ class Hand:
 def run(kind: type[Hand], task: Task) -> None:
     """The process of a hand; what it has to say stands in a file beside its pictures."""
     sys.stderr = task.log.open("a", buffering=1)
-    configure_log("INFO", "")
+    configure_log("INFO", ())
     delivery.GATHER_SECONDS, delivery.RHYTHM_SECONDS = 0.01, 0.02  # so that thousands of messages take no hours
     hand = kind(task)
     hand.prepare()

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 from disnake.http import Route
 
-from bot.__main__ import run_console
 from bot.sandbox import Interaction, Sandbox
 from bot.sandbox.demo import console_process
 from bot.settings import read
+from bot.wiring import run_console
 
 ROOT = Path(__file__).parents[2]
 SPEC_DIR = Path(os.environ.get("DISCORD_SPEC_DIR", ROOT / "../shared/discord"))
@@ -103,6 +103,7 @@ async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator
             data_dir=data_folder(data, cache),
             model_dir=str(data / "models"),
             log_level="WARNING",
+            web_port=0,
             **{"model_family": "tiny"} | overrides,
         )
         address, stop = Route.BASE, asyncio.Event()

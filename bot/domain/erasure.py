@@ -1,0 +1,40 @@
+"""Erasure: pictures that are to be gone, from the disk, the wall and the channels; and the receipt for it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A message of which something is to be taken out of its channel: these files, or (None) all of it."""
+
+    id: int
+    channel_id: int
+    message_id: int
+    files: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What one erasure took away from the records, in one transaction.
+
+    `images` are the SHA-256 of pictures that nothing refers to any more, whose files are to be deleted; `messages` what
+    is still to be taken out of the channels.
+    """
+
+    pictures: int = 0
+    wall_entries: int = 0
+    sheets: int = 0
+    images: Collection[str] = ()
+    messages: tuple[Withdrawal, ...] = ()
+
+
+@dataclass(frozen=True)
+class ErasureReceipt:
+    """What is gone, in numbers. `messages_left` could not be reached yet; the console goes on trying."""
+
+    pictures: int = 0
+    wall_entries: int = 0
+    files: int = 0
+    messages: int = 0
+    messages_left: int = 0

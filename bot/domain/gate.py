@@ -1,0 +1,61 @@
+"""The gate: what an operator does not want drawn, or not posted, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What is to be done with a picture: post it, post it behind a spoiler, or withhold it for an operator to judge."""
+
+    PASS = "pass"
+    SPOILER = "spoiler"
+    WITHHOLD = "withhold"
+
+
+class Cause(StrEnum):
+    """What was hit: the words of a prompt, or what a classifier saw in the picture."""
+
+    PROMPT = "prompt"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Why something is withheld or hidden: the word or label (`what`), and for an image how sure it is, 0 to 1."""
+
+    cause: Cause
+    verdict: Verdict
+    what: str
+    score: float | None = None
+
+
+class IncidentState(StrEnum):
+    """open until an operator released the picture or deleted it."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something the gate withheld, as operators see it.
+
+    `image` is the SHA-256 of the picture, None where nothing was drawn (a prompt) or it was deleted. A prompt that was
+    refused before there was a job has none.
+    """
+
+    id: int
+    at: datetime
+    cause: Cause
+    what: str
+    score: float | None
+    prompt: str
+    member_id: int
+    member: str
+    guild_id: int | None
+    job_id: int | None
+    number: int | None
+    image: str | None
+    state: IncidentState

@@ -18,9 +18,11 @@ from bot.cogs.draw import DrawCog
 from bot.cogs.faces import FacesCog
 from bot.cogs.facetest import FaceTestCog
 from bot.cogs.help import HelpCog
+from bot.cogs.moderation import ModerationCog
 from bot.cogs.queue import QueueCog
 from bot.cogs.settings import SettingsCog
 from bot.cogs.tokens import TokensCog
+from bot.cogs.wall import WallCog
 from bot.settings import BadSettings
 from bot.ui.answers import Answers
 
@@ -51,6 +53,8 @@ COGS: Sequence[Callable[[Services], commands.Cog]] = (
     QueueCog,
     FacesCog,
     TokensCog,
+    WallCog,
+    ModerationCog,
     HelpCog,
 )
 

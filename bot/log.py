@@ -48,9 +48,10 @@ def configure_log(level: str, secrets: Collection[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Libraries speak up when something is wrong; their chatter is for DEBUG.
-    for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL"):
+    for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL", "watchfiles"):
         logging.getLogger(library).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
     logging.getLogger("disnake.client").setLevel("ERROR")  # it warns that there is no voice, which nobody wants here
+    logging.getLogger("stamina").setLevel("ERROR")  # it tells of every retry; whoever retries says when it was in vain
 
 
 def _masked(value: object, secrets: Collection[str]) -> object:

@@ -17,7 +17,7 @@ from pipeline.config import Config
 from pipeline.errors import BadRecipe, PipelineError, Stopped
 from pipeline.families import Card, card
 from pipeline.photo import open_photo
-from sweeps.parameters import Value
+from sweeps.parameters import CATALOGUE, Value
 from sweeps.plan import Pace
 from sweeps.recipe import Recipe
 
@@ -48,6 +48,10 @@ class LocalRenderer:
     @property
     def defaults(self) -> Mapping[str, Value]:
         return self.card.defaults
+
+    def usual(self, name: str) -> Value | None:
+        """What a parameter is where nobody has set it: the family's default, or the catalogue's."""
+        return self.card.defaults.get(name, CATALOGUE[name].default)
 
     @property
     def slots(self) -> int:

@@ -14,23 +14,29 @@ from bot.cogs.context import Services
 from bot.cogs.upload import Uploads
 from bot.console import Console
 from bot.domain.errors import Unavailable
+from bot.gate.gate import gate_of
 from bot.jobs.delivery import Post
 from bot.jobs.desk import Desk
+from bot.jobs.erasure import Erasure
 from bot.jobs.forecast import Forecast
 from bot.jobs.meter import Meter
+from bot.jobs.moderation import Moderation
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes, Stores
+from bot.jobs.showing import Showing
 from bot.jobs.worker import Worker
-from bot.mecene.grammar import Grammar
+from bot.mecene.sources import open_ideas
 from bot.renderer import LocalRenderer
 from bot.settings import BadSettings, Settings
 from bot.store.audit import Audit
 from bot.store.books import auditing
 from bot.store.database import open_database
+from bot.store.erasures import ErasureStore
 from bot.store.faces import Faces
 from bot.store.folder import belong
 from bot.store.images import Images
+from bot.store.incidents import IncidentStore
 from bot.store.jobs import Jobs
 from bot.store.leases import LeaseStore
 from bot.store.ledger import Ledger
@@ -38,11 +44,18 @@ from bot.store.members import MemberSettings
 from bot.store.orders import OrderStore
 from bot.store.owed import OwedStore
 from bot.store.presence import Presence
+from bot.store.publications import PublicationStore
 from bot.store.web_sessions import WebSessions
 from bot.ui.announcer import Announcer
 from bot.ui.answers import Answers
+from bot.ui.memberships import Memberships
 from bot.ui.sheet import contact_sheet
-from bot.web.ops import serving
+from bot.wall.provenance import signer_of
+from bot.wall.wall import Wall
+from bot.web.key import session_key
+from bot.web.oauth import DiscordSignIn
+from bot.web.server import address_of, listen, serving
+from bot.web.site import Rooms, application
 from pipeline.config import Config
 from sweeps.errors import SweepError
 from sweeps.parameters import Value
@@ -113,6 +126,15 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         raise BadSettings("DISCORD_TOKEN is empty. Put the bot's token there, or try `make demo` without one.")
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+        answers = Answers()
+        client = Console(answers)
+        bound = listen(settings.web_host, settings.web_port)
+        stack.callback(bound.close)
+        address = settings.web_url or address_of(bound)
+        key = session_key(settings.session_key.get_secret_value(), settings.data_dir)
+        signer = signer_of(settings.c2pa_certificate, settings.c2pa_key)
+        gate = gate_of(settings, lambda thread: getattr(client.get_channel(thread), "parent_id", None))
+        stack.callback(gate.close)
         prices = Prices(settings.price_image, settings.price_face_pass)
         renderer = LocalRenderer(engine_config(settings))
         faces = Faces(settings.data_dir / "faces")
@@ -120,32 +142,52 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         sessions = await stack.enter_async_context(open_database(settings.database))
         await belong(sessions, settings.data_dir)
         members, jobs, images = MemberSettings(sessions), Jobs(sessions), Images(settings.data_dir / "images")
-        audit, owed, tokens = Audit(sessions), OwedStore(sessions), settings.starting_tokens
+        audit, tokens = Audit(sessions), settings.starting_tokens
+        owed = OwedStore(sessions, publishing=settings.wall_images == "posted")
+        publications, incidents = PublicationStore(sessions), IncidentStore(sessions)
+        gallery = Wall(
+            publications,
+            images,
+            faces,
+            settings.data_dir,
+            budget=settings.wall_memory_mib * 2**20,
+            visitors=settings.wall_visitors,
+            signer=signer,
+        )
+        await gate.load()
+        await stack.enter_async_context(gallery.open())
+        ideas = await stack.enter_async_context(open_ideas(settings))
         await stack.enter_async_context(renderer.drawing())
         renderer.load()
-        answers = Answers()
-        client = Console(answers)
         stack.push_async_callback(client.close)
         queue, meter = JobQueue(settings.queue_capacity, settings.member_images), Meter()
         forecast = Forecast(renderer, queue, meter, prices)
-        post = Post(
-            jobs, owed, images, Announcer(client, forecast.outlook), contact_sheet, lambda job: desk.give_up(job)
-        )
+        announcer = Announcer(client, forecast.outlook)
+        post = Post(jobs, owed, images, announcer, contact_sheet, lambda job: desk.give_up(job))
         outbox = await stack.enter_async_context(Outbox(post).delivering())
         presence = Presence(settings.data_dir / "workers")
         leases = await stack.enter_async_context(LeaseStore(sessions, presence, settings.lease_seconds).held())
-        worker = Worker(queue, leases, images, faces, renderer, meter, prices, outbox.changed)
+        worker = Worker(queue, leases, images, faces, renderer, gate, meter, prices, outbox.changed)
         orders = OrderStore(sessions, leases.worker, tokens)
-        desk = Desk(jobs, orders, faces, queue, worker, audit, settings.rules, prices)
+        desk = Desk(jobs, orders, faces, queue, worker, gate, audit, settings.rules, prices)
         quotes = Quotes(
-            stores=Stores(jobs, members, images, faces),
+            stores=Stores(jobs, members, images, faces, incidents),
             queue=queue,
             renderer=renderer,
             forecast=forecast,
-            ideas=Grammar(),
+            ideas=ideas,
+            gate=gate,
             max_cells=settings.max_run_cap,
             production=production(settings),
         )
+
+        async def card_anew(job_id: int) -> None:
+            if job := await jobs.get(job_id):
+                await announcer.show(job, await jobs.progress(job_id), await jobs.remarks(job_id))
+
+        erasure = Erasure(ErasureStore(sessions), images, announcer, gallery.forget, card_anew)
+        moderation = Moderation(publications, incidents, jobs, images, erasure, audit, outbox.changed, gallery.touch)
+        accounts, web_sessions = Ledger(sessions, tokens), WebSessions(sessions, tokens)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client.offer(
             Services(
@@ -160,10 +202,14 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
                 answers=answers,
                 faces=faces,
                 operator_roles=frozenset(settings.operator_roles),
-                accounts=Ledger(sessions, tokens),
-                web_sessions=WebSessions(sessions, tokens),
+                accounts=accounts,
+                web_sessions=web_sessions,
                 audit=audit,
                 rules=settings.rules,
+                showing=Showing(jobs, publications, members, faces, gallery, audit, renderer.usual),
+                wall_address=address,
+                erasure=erasure,
+                moderation=moderation,
             )
         )
 
@@ -177,7 +223,17 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
                 "jobs": len(queue),
             }
 
-        await stack.enter_async_context(serving(settings.web_host, settings.web_port, health))
+        memberships = Memberships(client, settings.operator_roles)
+        site = application(
+            Rooms(gallery, publications, moderation, web_sessions, memberships),
+            health,
+            key=key,
+            address=address,
+            session_tokens=settings.session_tokens,
+            discord=_discord_sign_in(settings, address),
+        )
+        await stack.enter_async_context(serving(site, bound))
+        log.info("pages", address=address)
         await client.open(settings.discord_api_url, token)
         await stack.enter_async_context(worker.beating(settings.lease_seconds / BEATS_A_LEASE))
         await stack.enter_async_context(worker.working())
@@ -186,6 +242,7 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         except Unavailable as error:
             log.warning("left to the next heartbeat", reason=str(error))
         await outbox.resume()
+        await stack.enter_async_context(erasure.withdrawing())
         await stack.enter_async_context(auditing(sessions))
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
         await _until(stop, client.stay(), renderer.loaded())
@@ -206,6 +263,16 @@ async def _until(
     finally:
         for task in (stopping, loaded):
             task.cancel()
+
+
+def _discord_sign_in(settings: Settings, address: str) -> DiscordSignIn | None:
+    """How members sign in through Discord, where the operator has set that up. Raises BadSettings."""
+    secret = settings.discord_client_secret
+    if bool(settings.discord_client_id) != bool(secret.get_secret_value()):
+        raise BadSettings("DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET belong together: set both, or neither.")
+    if not settings.discord_client_id:
+        return None
+    return DiscordSignIn(settings.discord_api_url, settings.discord_client_id, secret, address)
 
 
 def engine_config(settings: Settings) -> Config:

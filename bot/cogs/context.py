@@ -17,7 +17,9 @@ from bot.domain.job import Member, Place
 from bot.domain.ports import FaceStore, Renderer
 from bot.domain.stores import Accounts, AuditLog, JobStore, SessionRepository, SettingsStore
 from bot.jobs.desk import Desk
+from bot.jobs.erasure import Erasure
 from bot.jobs.forecast import Forecast
+from bot.jobs.moderation import Moderation
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes
 from bot.jobs.showing import Showing
@@ -50,6 +52,8 @@ class Services:
     rules: Rules
     showing: Showing
     wall_address: str
+    erasure: Erasure
+    moderation: Moderation
 
     def member(self, inter: AnyInteraction) -> Member:
         """Who acts. Rights are judged on our side: OPERATOR_ROLES, or administrators where none is set."""

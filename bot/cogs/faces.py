@@ -12,14 +12,27 @@ from bot.cogs.context import Cog
 from bot.cogs.people import MOST_CHOICES
 from bot.domain.errors import BadUpload, NotYours, Refusal
 from bot.domain.job import Member
-from bot.domain.person import CONSENT, Person, checked_name, same_name, short_name, verdict
+from bot.domain.person import CONSENT, Person, Scope, checked_name, same_name, short_name, verdict
+from bot.domain.until import until as end_of
 from bot.jobs.examination import Examination, examine
-from bot.jobs.removal import remove
+from bot.jobs.removal import erase, remove, revoke
 from bot.pictures import MOST_BYTES, MOST_SIZE
-from bot.ui.people import about, added_text, lint_card, people_list, receipt_text, shared_text
+from bot.ui.people import (
+    about,
+    added_text,
+    consent_text,
+    lint_card,
+    people_list,
+    receipt_text,
+    revoked_text,
+    shared_text,
+)
 from bot.ui.portraits import Portrait, portraits
 from bot.ui.words import short
 
+SCOPES = {"pictures in channels": Scope.DRAW.value, "pictures in channels, and the wall": Scope.WALL.value}
+UNTIL = "A date (2027-06-30), a number of days (90), or: no end"
+ENDS = {"30 days": "30", "90 days": "90", "1 year": "365", "no end": "no end"}
 A_PHOTO = f"PNG, JPEG or WebP, up to {MOST_SIZE}"
 
 
@@ -28,7 +41,7 @@ class FacesCog(Cog):
 
     @commands.slash_command(name="faces")
     async def faces(self, inter: ApplicationCommandInteraction) -> None:
-        """People: list, add, share, remove, or look over their photos"""
+        """People: list, add, share, remove, look over their photos, or say what they consent to"""
 
     @faces.sub_command(name="list")
     async def _list(self, inter: ApplicationCommandInteraction) -> None:
@@ -36,7 +49,11 @@ class FacesCog(Cog):
         member = self.services.member(inter)
 
         async def listed() -> disnake.Embed:
-            people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
+            people = [
+                person
+                for person in await self.services.faces.people(member)
+                if person.usable_by(member) or (person.expired and person.vouched_by(member))
+            ]
             return people_list(people, member)
 
         await self._tell(inter, listed())
@@ -102,7 +119,7 @@ class FacesCog(Cog):
             False, description="For operators: true deletes a whole person of somebody else"
         ),
     ) -> None:
-        """Delete a person, or one photo, and get a receipt"""
+        """Delete a person, or one photo, and get a receipt; /faces revoke deletes the pictures too"""
         member = self.services.member(inter)
         faces, renderer = self.services.faces, self.services.renderer
 
@@ -113,6 +130,43 @@ class FacesCog(Cog):
 
         await self._tell(inter, removed())
 
+    @faces.sub_command(name="consent")
+    async def _consent(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="Whose", max_length=64),
+        scope: str = commands.Param(description="What pictures of them are for", choices=SCOPES),
+        until: str = commands.Param(description=UNTIL, max_length=40),
+    ) -> None:
+        """Record what a person agrees to: what their pictures are for, and until when"""
+        member, wanted, expires_at = self.services.member(inter), Scope(scope), end_of(until)
+
+        async def consented() -> str:
+            found = await self.services.faces.consent(member, person, wanted, expires_at, wanted.statement)
+            end = None if expires_at is None else expires_at.isoformat()
+            await self._noted(member, "faces consent", found, always=True, scope=wanted.value, expires_at=end)
+            return consent_text(found)
+
+        await self._tell(inter, consented())
+
+    @faces.sub_command(name="revoke")
+    async def _revoke(
+        self,
+        inter: ApplicationCommandInteraction,
+        person: str = commands.Param(description="Whose", max_length=64),
+        confirm: bool = commands.Param(False, description="True: delete all of it, which cannot be undone"),
+    ) -> None:
+        """Delete a person with every picture of them, wherever it is, and get a receipt"""
+        member, services = self.services.member(inter), self.services
+
+        async def revoked() -> str:
+            found = await revoke(services.faces, member, person, confirmed=confirm)
+            await self._noted(member, "faces revoke", found, always=True, photos=len(found.photos))
+            receipt, erased = await erase(services.faces, services.renderer, services.erasure, found)
+            return revoked_text(receipt, erased, member)
+
+        await self._tell(inter, revoked())
+
     @faces.sub_command(name="lint")
     async def _lint(
         self,
@@ -122,8 +176,9 @@ class FacesCog(Cog):
         """Look over a person's photos: faces, sharpness, likeness, angles"""
         member = self.services.member(inter)
         found = await self.services.faces.person(member, person)
-        if not found.usable_by(member):
+        if not found.open_to(member):
             raise NotYours(f"{found.name} belongs to {found.owner_name}; only they may look at the photos.")
+        await self.services.faces.drawable(found.name, member)  # else their consent is over
         await inter.response.defer(ephemeral=True)
         examination = await examine(self.services.faces, self.services.renderer, member, found)
         embed = lint_card(found, examination.findings)
@@ -136,6 +191,25 @@ class FacesCog(Cog):
         member = self.services.member(inter)
         people = [person for person in await self.services.faces.people(member) if person.usable_by(member)]
         return self._choices(inter, people, typed)
+
+    @_consent.autocomplete("person")
+    async def _complete_vouched(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        member = self.services.member(inter)
+        people = [person for person in await self.services.faces.people(member) if person.vouched_by(member)]
+        return self._choices(inter, people, typed)
+
+    @_revoke.autocomplete("person")
+    async def _complete_revoked(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        member = self.services.member(inter)
+        people = await self.services.faces.people(member)
+        theirs = [person for person in people if person.kept_by(member) or person.vouched_by(member)]
+        return self._choices(inter, theirs, typed)
+
+    @_consent.autocomplete("until")
+    async def _complete_until(self, inter: ApplicationCommandInteraction, typed: str) -> list[disnake.OptionChoice]:
+        return [
+            disnake.OptionChoice(name, value) for name, value in ENDS.items() if typed.strip().lower() in name.lower()
+        ]
 
     @_add.autocomplete("person")
     @_share.autocomplete("person")
@@ -158,9 +232,12 @@ class FacesCog(Cog):
         fitting = [(called, name) for called, name in photos if typed.lower() in called.lower() and len(name) <= 100]
         return [disnake.OptionChoice(short(called, 100), name) for called, name in fitting[:MOST_CHOICES]]
 
-    async def _noted(self, member: Member, act: str, person: Person, **detail: object) -> None:
-        """What an operator does with somebody else's person stands in the audit log; a deleted name does not."""
-        if person.owner_id != member.id:
+    async def _noted(self, member: Member, act: str, person: Person, *, always: bool = False, **detail: object) -> None:
+        """What an operator does with somebody else's person stands in the audit log; a deleted name does not.
+
+        What concerns consent does `always`, whoever does it.
+        """
+        if always or person.owner_id != member.id:
             whose = f"member {person.owner_id}" if person.owner_id is not None else "everybody's"
             await self.services.audit.note(member, act, whose, **detail)
 

@@ -3,10 +3,16 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+DISK = 0
+"""In place of a channel's id: what is withdrawn are pictures (SHA-256) from the images folder."""
+
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """A message of which something is to be taken out of its channel: these files, or (None) all of it."""
+    """A message of which something is to be taken out of its channel: these files, or (None) all of it.
+
+    Where the channel is DISK, pictures whose files are to be deleted.
+    """
 
     id: int
     channel_id: int
@@ -18,8 +24,9 @@ class Withdrawal:
 class Erased:
     """What one erasure took away from the records, in one transaction.
 
-    `images` are the SHA-256 of pictures that nothing refers to any more, whose files are to be deleted; `messages` what
-    is still to be taken out of the channels.
+    `images` are the SHA-256 of pictures that nothing refers to any more, whose files are to be deleted; `disk` is the
+    withdrawal by which that is remembered until it is done. `messages` are what is still to be taken out of the
+    channels, `jobs` whose pictures they were.
     """
 
     pictures: int = 0
@@ -27,14 +34,17 @@ class Erased:
     sheets: int = 0
     images: Collection[str] = ()
     messages: tuple[Withdrawal, ...] = ()
+    jobs: tuple[int, ...] = ()
+    disk: Withdrawal | None = None
 
 
 @dataclass(frozen=True)
 class ErasureReceipt:
-    """What is gone, in numbers. `messages_left` could not be reached yet; the console goes on trying."""
+    """What is gone, in numbers. What is `left` could not be reached or deleted yet; the console goes on trying."""
 
     pictures: int = 0
     wall_entries: int = 0
     files: int = 0
     messages: int = 0
     messages_left: int = 0
+    files_left: int = 0

@@ -34,6 +34,10 @@ class NotFound(Refusal):
     """No such job, preset, example or person."""
 
 
+class ConsentEnded(Refusal):
+    """A person whose consent held for a time that is over, or was revoked: nobody draws them."""
+
+
 class NoRights(Refusal):
     """A person's folder or photo that the console may not read, or not change, on its own disk."""
 

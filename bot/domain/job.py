@@ -13,6 +13,10 @@ SUSPECT_DEATHS = 2
 """Workers that died while they drew an item, from which on it is drawn alone."""
 
 
+SPOILER = "SPOILER_"
+"""How the name of a file begins that Discord shows behind a spoiler."""
+
+
 class JobState(StrEnum):
     """quoted → queued → running ⇄ paused → done | failed | cancelled | dead (its worker died at it again and again)."""
 
@@ -190,7 +194,8 @@ class Job:
 
     def file_name(self, item: Item) -> str:
         """The name of an item's image in the channel, e.g. `S42-c017.png`, or `T2-nadia-c001.png` of a part."""
-        return "-".join([self.name, *file_words(self.layout.part(item)), f"{item.name}.png"])
+        name = "-".join([self.name, *file_words(self.layout.part(item)), f"{item.name}.png"])
+        return SPOILER + name if self.spoiler or item.spoiler else name
 
     def sheet_name(self, part: str = "") -> str:
         """The name of the contact sheet of the job, or of one of its parts, e.g. `T2-nadia-sheet.png`.
@@ -198,7 +203,8 @@ class Job:
         That of a job whose failed images were asked for again is another file: `S42-sheet-2.png`.
         """
         again = [str(self.attempt + 1)] if self.attempt else []
-        return "-".join([self.name, *file_words(part), "sheet", *again]) + ".png"
+        name = "-".join([self.name, *file_words(part), "sheet", *again]) + ".png"
+        return SPOILER + name if self.spoiler else name
 
     def parted(self, items: Sequence[Item]) -> dict[str, list[Item]]:
         """Its items by the label of their part, in the order of the labels; one part when nothing lies apart."""

@@ -19,6 +19,9 @@ NOBODY = frozenset({"", '""', "none", "nobody"})
 CONSENT = "I may use this person's photos for pictures here."
 """What a member agrees to with each photo; kept with the photos, with who agreed and when."""
 
+CONSENT_WALL = "I may use this person's photos for pictures here, and show both on the wall."
+"""The same for whom the wall shows too."""
+
 MOST_PHOTOS = 16
 """As many photos as `face_id_weight` can count; a folder laid by hand may hold more, and the first ones count."""
 NAME_BYTES = 200
@@ -38,6 +41,11 @@ class Scope(StrEnum):
 
     DRAW = "draw"
     WALL = "wall"
+
+    @property
+    def statement(self) -> str:
+        """What a member agrees to who records it."""
+        return CONSENT_WALL if self is Scope.WALL else CONSENT
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,10 @@ class Person:
 
     def usable_by(self, member: Member) -> bool:
         """Whether the member may draw them, within consent: a person of their own, of their server, or everybody's."""
-        if self.expired:
-            return False
+        return self.open_to(member) and not self.expired
+
+    def open_to(self, member: Member) -> bool:
+        """Whether the member might draw them while there is consent."""
         if self.owner_id is None or self.owner_id == member.id:
             return True
         return self.shared and self.guild_id is not None and self.guild_id == member.guild_id
@@ -122,6 +132,14 @@ class Person:
             return False
         here = self.guild_id is not None and self.guild_id == member.guild_id
         return self.owner_id == member.id or (member.operator and here)
+
+    def vouched_by(self, member: Member) -> bool:
+        """Whether the member may say what they consent to: the owner, or any operator where there is no owner."""
+        return member.operator if self.owner_id is None else self.owner_id == member.id
+
+    def told_to(self, member: Member) -> bool:
+        """Whether the member hears of them: who may draw them, change their photos or say what they consent to."""
+        return self.usable_by(member) or self.kept_by(member) or self.vouched_by(member)
 
 
 @dataclass(frozen=True)

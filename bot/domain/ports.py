@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bot.domain.gate import Hit
 from bot.domain.job import Job, Member, Progress
-from bot.domain.person import Added, Person, PhotoSeen, Receipt
+from bot.domain.person import Added, Person, PhotoSeen, Receipt, Scope
 from bot.domain.wall import Blob, Choices, Found, Media, Provenance, Published, Query, Sitter, Statistics, Visitor
 from sweeps.parameters import Value
 from sweeps.plan import Pace
@@ -29,7 +29,7 @@ class FaceStore(Protocol):
     """People and their photos; whose they are, and who agreed to what, is recorded beside them."""
 
     def names(self, member: Member | None = None) -> list[str]:
-        """The names of the people whom the member may draw, in order; None: of everybody. Reads the disk."""
+        """The names of the people whom the member may draw, in order; None: of whom anybody may. Reads the disk."""
         ...
 
     async def everybody(self) -> list[Person]:
@@ -37,17 +37,18 @@ class FaceStore(Protocol):
         ...
 
     async def people(self, member: Member) -> list[Person]:
-        """The people whom the member may draw, or whose photos they keep, in order."""
+        """The people whom the member may draw, or whose photos or consent are in their hands, in order."""
         ...
 
     async def person(self, member: Member, name: str) -> Person:
-        """One of `people`. Raises NotFound."""
+        """One of `people`. Raises NotFound, ConsentEnded."""
         ...
 
     async def drawable(self, name: str, member: Member | None) -> Person:
         """The person of exactly that name, if the member may draw them now; reads no photo.
 
-        None asks for nobody's leave: who draws on the operator's own machine. Raises NotFound, NotYours, NoRights.
+        None asks for nobody's leave: who draws on the operator's own machine. Raises NotFound, NotYours, ConsentEnded,
+        NoRights.
         """
         ...
 
@@ -56,7 +57,7 @@ class FaceStore(Protocol):
         ...
 
     async def album(self, name: str, member: Member) -> dict[str, bytes]:
-        """The photos of one of `people` by the names of their files. Raises NotFound, NoRights."""
+        """The photos of one of `people` by the names of their files. Raises NotFound, ConsentEnded, NoRights."""
         ...
 
     async def add(
@@ -66,7 +67,28 @@ class FaceStore(Protocol):
         ...
 
     async def share(self, member: Member, name: str, shared: bool) -> Person:
-        """Let the member's server draw a person, or stop that. Raises NotFound, NotYours."""
+        """Let the member's server draw a person, or stop that. Raises NotFound, NotYours, ConsentEnded."""
+        ...
+
+    async def consent(
+        self, member: Member, name: str, scope: Scope, expires_at: datetime | None, statement: str
+    ) -> Person:
+        """Record that the member agrees to the statement: what a person's pictures are for, and until when.
+
+        Raises NotFound, NotYours, ConsentEnded where it was revoked, NoRights.
+        """
+        ...
+
+    async def revoke(self, member: Member, name: str) -> Person:
+        """End a person's consent for good; they stay among the `revoked`. Raises NotFound, NotYours, NoRights."""
+        ...
+
+    async def revoked(self) -> list[Person]:
+        """The people whose consent was revoked, and who are still to be deleted."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete the photos and the record of a person who is `revoked`."""
         ...
 
     async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
@@ -147,13 +169,16 @@ class Idea:
 
 
 class Ideas(Protocol):
-    """A theme in, ideas out. All differ; the grammar gives equal ones for an equal theme and seed."""
+    """A theme in, ideas out. All differ; the grammar gives equal ones for an equal theme and seed.
+
+    `person` says for whom they are ("woman", "an old man in a wheelchair"): it stands in none, and none contradicts it.
+    """
 
     def theme(self, typed: str) -> str:
         """The theme as it stands in the ideas: plain words, fewer where many were typed."""
         ...
 
-    async def ideas(self, theme: str, count: int, seed: int) -> list[Idea]: ...
+    async def ideas(self, theme: str, count: int, seed: int, person: str = "") -> list[Idea]: ...
 
 
 class Channel(Protocol):
@@ -206,8 +231,8 @@ class Memberships(Protocol):
 class Gate(Protocol):
     """What an operator does not want drawn, or not posted."""
 
-    def prompt(self, recipe: Recipe) -> Hit | None:
-        """What in a recipe's prompt stands on the word list."""
+    def prompt(self, text: str) -> Hit | None:
+        """What in a prompt, or a title, stands on the word list."""
         ...
 
     async def image(self, png: bytes) -> Hit | None:
@@ -215,7 +240,7 @@ class Gate(Protocol):
         ...
 
     def place(self, member: Member, channel_id: int) -> None:
-        """Whether the member's roles may draw in that channel. Raises Refusal."""
+        """Whether the member's roles may draw in that channel, or in that thread of one. Raises Refusal."""
         ...
 
     def spoiler(self, member: Member, channel_id: int) -> bool:
@@ -229,6 +254,11 @@ class Gallery(Protocol):
     A picture is seen where it is published, by members of its server (by everyone, where the operator says so), unless
     an operator has hidden it, and only while each person in it is on the whitelist and consents to the wall.
     """
+
+    @property
+    def title(self) -> str:
+        """How the operator calls the wall; empty where it has no name of its own."""
+        ...
 
     @property
     def statistics(self) -> Statistics: ...

@@ -53,6 +53,7 @@ class JobStore(Protocol):
         layout: Layout | None = None,
         quote: Quote | None = None,
         notes: Sequence[str] = (),
+        spoiler: bool = False,
     ) -> Job:
         """Store a quote and its items in one transaction."""
         ...
@@ -83,8 +84,8 @@ class Orders(Protocol):
     next beat, of another order only when it takes the job up anew.
     """
 
-    async def accept(self, job_id: int, terms: Terms, *, spoiler: bool = False) -> Leased:
-        """A quote becomes queued, its price held, its lease this process's; with `spoiler` it is posted behind them.
+    async def accept(self, job_id: int, terms: Terms) -> Leased:
+        """A quote becomes queued, its price held, its lease this process's.
 
         Raises WrongState, TooFewTokens, LimitReached; the quote then stays as it was, and nothing is held.
         """
@@ -211,8 +212,12 @@ class Owed(Protocol):
         """
         ...
 
-    async def delivered(self, job: Job) -> bool:
-        """Everything of this job has reached its channel; False where it has been tried again since."""
+    async def delivered(self, job: Job, *, given_up: bool = False) -> bool:
+        """Everything of this job has reached its channel.
+
+        False (and nothing done) where it has been tried again since, or a picture of it is owed: one that an operator
+        released a moment ago. Where the channel was `given_up` nobody waits for those.
+        """
         ...
 
     async def undelivered(self) -> list[Job]:
@@ -338,7 +343,7 @@ class Erasures(Protocol):
     """Pictures that are to be gone: out of the records at once, out of the channels as Discord allows."""
 
     async def of_person(self, name: str, since: datetime | None = None) -> list[tuple[int, int]]:
-        """Job and number of each picture that shows this person, drawn or not, of jobs asked for since then."""
+        """Job and number of each picture that shows this person: drawn since then, or not drawn yet."""
         ...
 
     async def erase(self, pictures: Collection[tuple[int, int]], remark: str) -> Erased:
@@ -350,9 +355,9 @@ class Erasures(Protocol):
         ...
 
     async def withdrawals(self) -> list[Withdrawal]:
-        """What is still to be taken out of the channels, the oldest first."""
+        """What is still to be taken out of the channels, and off the disk, the oldest first."""
         ...
 
-    async def withdrawn(self, withdrawal_id: int) -> None:
-        """It is out of its channel, or never will be."""
+    async def withdrawn(self, done: Withdrawal) -> None:
+        """It is out of its channel, or never will be; what its message is to lose since then stays."""
         ...

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -32,6 +32,7 @@ FILES_A_MESSAGE = 10
 BYTES_A_FILE = 10 * 2**20
 BYTES_A_MESSAGE = 24 * 2**20
 UNREADABLE = "Its file in the images folder cannot be read: its file rights forbid it. Ask who runs this console."
+ERASED = "It was deleted."
 REFUSED = "I may not post images in this channel any more, so this was cancelled."
 
 SheetMaker = Callable[[Job, Sequence[Item], Callable[[str], bytes]], bytes | None]
@@ -118,19 +119,25 @@ class Delivery:
             await self._give_up(job)
             given_up, progress = await self._jobs.get(job.id), await self._jobs.progress(job.id)
             await self._channel.show(given_up or job, progress, [("", REFUSED)])
-            return await self._owed.delivered(job)
+            return await self._owed.delivered(job, given_up=True)
         progress, remarks = await self._jobs.progress(job.id), await self._jobs.remarks(job.id)
         await self._channel.show(job, progress, remarks, pausing=pausing)
         if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
             await self._send_sheets(job)
-        return job.state.ended and await self._owed.delivered(job)
+        if not job.state.ended:
+            return False
+        if not (done := await self._owed.delivered(job)):
+            self.change.set()  # another picture is owed by now, which an operator released, or it is drawn again
+        return done
 
     async def _send(self, job: Job, batch: Batch, before: str | None = None) -> None:
         """Post these items' pictures in one message, or as many of them as fit; `before` was the nonce of another."""
         nonce = batch.nonce
         if nonce is not None:
             names = [job.file_name(item) for item in batch.items]
-            if (message := await self._find(job, nonce, names, batch.tried)) is not None:
+            # One that lost a picture since is looked for in any case: it must not be taken for new, nor forgotten.
+            erased = any(item.image is None for item in batch.items)
+            if (message := await self._find(job, nonce, names, batch.tried, sure=erased)) is not None:
                 await self._owed.posted(job.id, [item.number for item in batch.items], message)
                 return
         files = await self._files(job, batch)
@@ -156,8 +163,11 @@ class Delivery:
         files: dict[int, tuple[str, bytes]] = {}
         size = 0
         for item in batch.items:
+            if item.image is None:
+                await self._owed.withhold(job.id, item.number, ERASED)
+                continue
             try:
-                png = await self._images.get(item.image or "")
+                png = await self._images.get(item.image)
             except FileNotFoundError:
                 await self._owed.withhold(job.id, item.number, "Its file is gone from the images folder.")
                 continue
@@ -196,32 +206,50 @@ class Delivery:
             more = any(item.image for part, items in owed.items() if part not in ready for item in items)
             owed = {part: owed[part] for part in ready if more}
         last = next((part for part in reversed(owed) if any(item.image for item in owed[part])), None)
-        for part, items in owed.items():
-            sheet, message = await asyncio.to_thread(self._make_sheet, job, items, self._images.read), None
+        for part in owed:
+            message = None
             try:
-                if sheet is not None:
-                    called = job.state.ended and part == last
-                    message = await self._send_sheet(job, sheet, part, settled.values(), last=called)
+                called = job.state.ended and part == last
+                # One picture behind a spoiler puts the sheet that shows it there too.
+                hidden = any(item.spoiler and item.image for item in owed[part])
+                as_shown = replace(job, spoiler=True) if hidden else job
+                message = await self._send_sheet(as_shown, part, settled.values(), last=called)
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
             await self._owed.sheet_posted(job, part, message)
             settled |= {part: message or 0}
 
-    async def _send_sheet(self, job: Job, sheet: bytes, part: str, others: Collection[int], *, last: bool) -> int:
-        """Post a sheet, unless it is in the channel already; two parts may call theirs alike, `others` tell which."""
+    async def _send_sheet(self, job: Job, part: str, others: Collection[int], *, last: bool) -> int | None:
+        """Post a sheet, unless it is in the channel already; two parts may call theirs alike, `others` tell which.
+
+        None where nothing was drawn. It is made of what is there once it is stored that it is tried: of what is erased
+        from then on the store knows that the sheet shows it.
+        """
         nonce = _nonce(job, f"sheet {job.attempt + 1}" if job.attempt else "sheet", part)
         tried = await self._owed.sheet_tried(job.id, part)
         if tried is None:
             self._relied_on[nonce] = _clocks()
         elif (message := await self._find(job, nonce, [job.sheet_name(part)], tried, others)) is not None:
             return message
-        return await self._channel.post_sheet(job, sheet, nonce, part, last=last)
+        items = job.parted(await self._jobs.items(job.id))[part]
+        sheet = await asyncio.to_thread(self._make_sheet, job, items, self._images.read)
+        return None if sheet is None else await self._channel.post_sheet(job, sheet, nonce, part, last=last)
 
     async def _find(
-        self, job: Job, nonce: str, names: Collection[str], tried: datetime | None, known: Collection[int] = ()
+        self,
+        job: Job,
+        nonce: str,
+        names: Collection[str],
+        tried: datetime | None,
+        known: Collection[int] = (),
+        *,
+        sure: bool = False,
     ) -> int | None:
-        """The message that was tried under that nonce, if it is there and Discord may not know the nonce any more."""
-        now, relied_on = _clocks(), self._relied_on.get(nonce)
+        """The message that was tried under that nonce, if it is there and Discord may not know the nonce any more.
+
+        To be `sure`, it is looked for whatever Discord may know.
+        """
+        now, relied_on = _clocks(), None if sure else self._relied_on.get(nonce)
         # Neither clock alone will do: one may be set, the other stands still while the machine sleeps. Of what another
         # process tried, nothing is known.
         if relied_on and all(abs(a - b) < NONCE_SECONDS for a, b in zip(now, relied_on, strict=True)):

@@ -5,7 +5,7 @@ import sys
 from bot.domain.account import Rules, Terms
 from bot.domain.errors import NotFound, NotYours, WrongState
 from bot.domain.job import ItemState, Job, JobState, Member
-from bot.domain.ports import FaceStore
+from bot.domain.ports import FaceStore, Gate
 from bot.domain.stores import AuditLog, JobStore, Orders
 from bot.jobs.queue import JobQueue
 from bot.jobs.worker import Worker
@@ -22,6 +22,7 @@ class Desk:
         faces: FaceStore,
         queue: JobQueue,
         worker: Worker,
+        gate: Gate,
         audit: AuditLog,
         rules: Rules,
         prices: Prices,
@@ -31,6 +32,7 @@ class Desk:
         self._faces = faces
         self._queue = queue
         self._worker = worker
+        self._gate = gate
         self._audit = audit
         self._rules = rules
         self._prices = prices
@@ -38,11 +40,11 @@ class Desk:
     async def run(self, job_id: int, actor: Member) -> Job:
         """Accept a quote, its price held. The quote stays where this is refused.
 
-        Raises QueueFull, TooFewTokens, LimitReached, NotYours, NotFound, NoRights, WrongState.
+        Raises QueueFull, TooFewTokens, LimitReached, NotYours, NotFound, NoRights, WrongState, Refusal (the place).
         """
         job = await self._theirs(job_id, actor)
         with self._queue.place():
-            await self._may_draw(job)
+            await self._may_draw(job, actor)
             leased = await self._orders.accept(job_id, self._terms(job, actor))
             self._worker.admit(leased)
         self._worker.changed(leased.job)
@@ -58,7 +60,7 @@ class Desk:
             )
         failed = [item.recipe for item in await self._jobs.items(job_id) if item.state is ItemState.FAILED]
         with self._queue.place():
-            await self._may_draw(job)
+            await self._may_draw(job, actor)
             tokens = plan(failed).tokens(self._prices)
             leased = await self._orders.retry(job_id, self._terms(job, actor), tokens)
             self._worker.admit(leased)
@@ -125,8 +127,13 @@ class Desk:
         """Those of the owner's roles; where an operator acts for them no limit is in the way, and the share stays."""
         return self._rules.terms(actor.roles) if actor.id == job.owner.id else Terms(job.weight, None, sys.maxsize)
 
-    async def _may_draw(self, job: Job) -> None:
-        """People may have been removed since the quote. Raises NotFound, NotYours, NoRights."""
+    async def _may_draw(self, job: Job, actor: Member) -> None:
+        """Rules may have come since the quote, and people gone. Raises Refusal, NotFound, NotYours, NoRights.
+
+        The rules are about the owner's roles; where an operator acts for them, they answer for the place.
+        """
+        if actor.id == job.owner.id:
+            self._gate.place(actor, job.place.channel_id)
         items = await self._jobs.items(job.id)
         for name in dict.fromkeys(name for item in items for name in item.recipe.people):
             await self._faces.drawable(name, job.asker)

@@ -8,9 +8,10 @@ from PIL import Image
 
 from bot.domain.errors import Refusal
 from bot.domain.facetest import FaceTest, whom
+from bot.domain.gate import Verdict
 from bot.domain.job import Job, Layout, Member, Place
-from bot.domain.ports import FaceStore, Ideas, ImageStore, Renderer
-from bot.domain.stores import JobStore, NewItem, SettingsStore
+from bot.domain.ports import FaceStore, Gate, Ideas, ImageStore, Renderer
+from bot.domain.stores import Incidents, JobStore, NewItem, SettingsStore
 from bot.jobs.forecast import Forecast
 from bot.jobs.naming import usable, written
 from bot.jobs.queue import JobQueue
@@ -38,6 +39,8 @@ FACELESS_PRODUCTION = (
 )
 FACE = "face_folder"
 OF_A_PERSON = ("weight", "face_id_weight", "start_merge_step")
+MOST_CELLS = 5
+"""As many cells a refusal names."""
 NOBODY_ELSE = "nobody: each face stays who it is"
 A_PORTRAIT = "a portrait"
 NO_PROMPT = f'No prompt was given or set, so the faces are drawn as "{A_PORTRAIT}".'
@@ -51,6 +54,7 @@ class Stores:
     settings: SettingsStore
     images: ImageStore
     faces: FaceStore
+    incidents: Incidents
 
 
 class Quotes:
@@ -64,6 +68,7 @@ class Quotes:
         renderer: Renderer,
         forecast: Forecast,
         ideas: Ideas,
+        gate: Gate,
         max_cells: int,
         production: Mapping[str, Value],
     ) -> None:
@@ -75,22 +80,27 @@ class Quotes:
         self._renderer = renderer
         self._forecast = forecast
         self._ideas = ideas
+        self._gate = gate
+        self._incidents = stores.incidents
         self._max_cells = max_cells
         self._production = production
 
     async def sweep(self, owner: Member, place: Place, text: bytes, title: str) -> Job:
         """Read a sweep file and store it as a quote. Raises SweepError, CannotDraw, Refusal."""
+        self._gate.place(owner, place.channel_id)
         settings = await self._settings.of(owner.id)
         await self._renderer.measured(QUOTE_PATIENCE_SECONDS)
         document, sweep = await asyncio.to_thread(self._expand, owner, text, settings)
         names_people = FACE in document.base or any(FACE in axis.names for axis in document.axes)
-        planned = await self._checked(owner, sweep.recipes, "" if names_people else settings.get(FACE))
+        told = sweep.name or title
+        planned = await self._checked(owner, sweep.recipes, "" if names_people else settings.get(FACE), told)
         axes = tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes)
         return await self._jobs.create(
             kind="sweep",
-            title=sweep.name or title,
+            title=told,
             owner=owner,
             place=place,
+            spoiler=self._gate.spoiler(owner, place.channel_id),
             items=_in_turn(planned, [(cell.id, _at(cell, sweep)) for cell in sweep.cells]),
             layout=Layout(axes, sweep.rows, sweep.columns, fixed=_whom(planned.recipes)),
             quote=self._forecast.quote(planned),
@@ -103,6 +113,7 @@ class Quotes:
 
     async def imagine(self, owner: Member, place: Place, asked: Mapping[str, Value], images: int) -> Job:
         """Store a quote for one recipe, or several that differ in their seed. Raises SweepError, Refusal."""
+        self._gate.place(owner, place.channel_id)
         settings = await self._settings.of(owner.id)
         first = self._resolved({**settings, **asked})
         if not first.prompt.strip():
@@ -120,6 +131,7 @@ class Quotes:
             title=first.prompt,
             owner=owner,
             place=place,
+            spoiler=self._gate.spoiler(owner, place.channel_id),
             items=_in_turn(planned, [(f"c{n:03d}", {"seed": n - 1}) for n in range(1, images + 1)]),
             urgent=True,
             layout=Layout((("seed", labels),), None, "seed", fixed=told) if images > 1 else Layout(fixed=told),
@@ -134,6 +146,7 @@ class Quotes:
 
         `people` are names with commas, of which each gets a part of its own; * and ? stand for several.
         """
+        self._gate.place(owner, place.channel_id)
         settings = await self._settings.of(owner.id)
         named = whom(people, await asyncio.to_thread(self._faces.names, owner))
         names = list(dict.fromkeys([await usable(self._faces, owner, name) for name in named]))
@@ -151,12 +164,13 @@ class Quotes:
         test = FaceTest(names, await self._ideas.ideas(theme, ideas, first_seed), first_seed, generations)
         cells = list(test.cells(settings))
         recipes = await asyncio.to_thread(lambda: [self._resolved(values) for values, _ in cells])
-        planned = await self._checked(owner, recipes)
+        planned = await self._checked(owner, recipes, title=theme)
         return await self._jobs.create(
             kind="test",
             title=" · ".join(["Face test", *([theme.strip()] if theme.strip() else [])]),
             owner=owner,
             place=place,
+            spoiler=self._gate.spoiler(owner, place.channel_id),
             items=_in_turn(planned, [(f"c{n:03d}", at) for n, (_, at) in enumerate(cells, start=1)]),
             layout=test.layout,
             quote=self._forecast.quote(planned),
@@ -165,6 +179,7 @@ class Quotes:
 
     async def detail(self, owner: Member, place: Place, asked: Mapping[str, Value], upload: bytes, name: str) -> Job:
         """Store a quote for drawing the faces of an uploaded photo again. Raises BadUpload, SweepError, Refusal."""
+        self._gate.place(owner, place.channel_id)
         photo, uploaded_size = await asyncio.to_thread(_opened, upload, name)
         notes = []
         if photo.size != uploaded_size:
@@ -180,7 +195,7 @@ class Quotes:
         width, height = (_side(length) for length in photo.size)
         forced = {"width": width, "height": height, "detail": True}
         recipe = self._resolved({**settings, **forced})
-        await self._checked(owner, [recipe], from_set)
+        await self._checked(owner, [recipe], from_set, name)
         image = await self._images.put(await asyncio.to_thread(to_png, photo))
         # Once more on top: in production mode of the settings only the prompt, the seed and the face were kept.
         recipe = Recipe.from_dict({**recipe.as_dict(), **forced, PHOTO: image})
@@ -191,6 +206,7 @@ class Quotes:
             title=name,
             owner=owner,
             place=place,
+            spoiler=self._gate.spoiler(owner, place.channel_id),
             items=_in_turn(planned, [("c001", None)]),
             urgent=True,
             layout=Layout(fixed=((FACE, drawn.face_folder or NOBODY_ELSE), ("denoise", f"{drawn.denoise:g}"))),
@@ -198,10 +214,12 @@ class Quotes:
             notes=notes,
         )
 
-    async def _checked(self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "") -> Plan:
+    async def _checked(
+        self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "", title: str = ""
+    ) -> Plan:
         """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal.
 
-        `from_set` is the member's face_folder where it is theirs that stands in the recipes.
+        `from_set` is the member's face_folder where it is theirs that stands in the recipes; `title` is shown to all.
         """
         set_names = frozenset(name.strip() for name in str(from_set or "").split(","))
         people = await written(self._faces, owner, (name for each in recipes for name in each.people), set_names)
@@ -212,7 +230,30 @@ class Quotes:
                 self._renderer.check(recipe)
             return plan(named)
 
+        await self._let_through(owner, named, title)
         return await asyncio.to_thread(planned)  # a thousand recipes take longer than the event loop may wait
+
+    async def _let_through(self, owner: Member, recipes: Sequence[Recipe], title: str) -> None:
+        """Refuse prompts, and a title, that are on the operators' list, before anything is drawn; they are shown it. Raises Refusal.
+
+        What is only to be behind a spoiler is drawn.
+        """
+        prompts = [recipe.prompt for recipe in recipes]
+        read = await asyncio.to_thread(lambda: [self._gate.prompt(said) for said in (*prompts, title)])
+        hits = [(n, hit) for n, hit in enumerate(read, start=1) if hit is not None and hit.verdict is Verdict.WITHHOLD]
+        if not hits:
+            return
+        first, hit = hits[0]
+        await self._incidents.note(owner, hit, [*prompts, title][first - 1])
+        if first > len(prompts):
+            which = "The title"
+        else:
+            cells = [number for number, _ in hits if number <= len(prompts)]
+            which = "The prompt" if len(prompts) == 1 else f"The prompt of {_cells(cells)}"
+        raise Refusal(
+            f"{which} holds something that this console's operators do not want drawn. Nothing was queued, and they "
+            "are shown what was asked."
+        )
 
     def _resolved(self, settings: Mapping[str, Value]) -> Recipe:
         return resolve(settings, defaults=self._renderer.defaults, production=self._production)
@@ -227,6 +268,13 @@ class Quotes:
             faces=self._faces.names(owner),
             max_cells=self._max_cells,
         )
+
+
+def _cells(numbers: Sequence[int]) -> str:
+    """Which cells, in a few words."""
+    named = ", ".join(f"c{number:03d}" for number in numbers[:MOST_CELLS])
+    more = len(numbers) - MOST_CELLS
+    return f"{named} and {more:,} more" if more > 0 else named
 
 
 def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]]) -> list[NewItem]:

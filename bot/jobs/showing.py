@@ -45,7 +45,7 @@ class Showing:
         faces: FaceStore,
         gallery: Gallery,
         audit: AuditLog,
-        usual: Callable[[str], Value],
+        usual: Callable[[str], Value | None],
     ) -> None:
         self._jobs = jobs
         self._publications = publications

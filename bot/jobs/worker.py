@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 
 from bot.domain.errors import CannotDraw, Fenced, Interrupted, Refusal, Unavailable
+from bot.domain.gate import Hit, Verdict
 from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start, Work
-from bot.domain.ports import Drawn, FaceStore, ImageStore, Renderer
+from bot.domain.ports import Drawn, FaceStore, Gate, ImageStore, Renderer
 from bot.domain.stores import Leases
 from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
@@ -23,6 +24,9 @@ LOADING_SECONDS = 3600.0
 NEXT_IN_LINE = 5
 """Jobs whose cards are brought up to date when another one has ended; the others hear of it when they come up."""
 
+WITHHELD = "Withheld, at no cost: an operator looks at it first."
+WITHHELD_UNDRAWN = "Withheld, at no cost: its prompt holds something that this console's operators do not want drawn."
+
 
 class Worker:
     """Keeps the renderer's slots full; commands in (the queue), events out (`changed`)."""
@@ -34,6 +38,7 @@ class Worker:
         images: ImageStore,
         faces: FaceStore,
         renderer: Renderer,
+        gate: Gate,
         meter: Meter,
         prices: Prices,
         changed: Callable[[Job], None],
@@ -44,6 +49,7 @@ class Worker:
         self._images = images
         self._faces = faces
         self._renderer = renderer
+        self._gate = gate
         self._meter = meter
         self._prices = prices
         self._sitters: dict[int, Sitters] = {}
@@ -189,6 +195,12 @@ class Worker:
             self._queue.pause(work.job.id)  # by another console; the next beat sees it go on
         if start is not Start.BEGUN:
             return start is Start.SETTLED  # stored by an earlier try, of which the store did not say so
+        said = self._gate.prompt(work.item.recipe.prompt)  # the list may be another one than when it was quoted
+        if said is not None and said.verdict is Verdict.WITHHOLD:
+            await self._leases.settle(
+                work.lease, work.item.number, ItemState.WITHHELD, remark=WITHHELD_UNDRAWN, hit=said
+            )
+            return True
         try:
             drawn = await self._drawn(work)
         except Interrupted:
@@ -196,9 +208,10 @@ class Worker:
         except Refusal as error:
             await self._leases.settle(work.lease, work.item.number, ItemState.FAILED, remark=str(error))
             return True
+        hit = _graver(said, await self._gate.image(drawn.png))
         while True:
             try:
-                await self._settle(work, drawn)
+                await self._settle(work, drawn, hit)
                 return True
             except Fenced:
                 raise
@@ -209,14 +222,17 @@ class Worker:
                 log.warning("a picture could not be stored yet", job=work.job.name, item=work.item.name, why=str(error))
                 await asyncio.sleep(STORE_PAUSE_SECONDS)
 
-    async def _settle(self, work: Work, drawn: Drawn) -> None:
+    async def _settle(self, work: Work, drawn: Drawn, hit: Hit | None) -> None:
+        """Record a picture; one that the gate withholds is kept for an operator to look at, and costs nothing."""
+        withheld = hit is not None and hit.verdict is Verdict.WITHHOLD
         await self._leases.settle(
             work.lease,
             work.item.number,
-            ItemState.DRAWN,
+            ItemState.WITHHELD if withheld else ItemState.DRAWN,
             image=await self._images.put(drawn.png),
-            remark="\n".join(drawn.notes) or None,
-            tokens=self._prices.base * drawn.bases + self._prices.detail * drawn.passes,
+            remark="\n".join([*drawn.notes, *([WITHHELD] if withheld else [])]) or None,
+            tokens=0 if withheld else self._prices.base * drawn.bases + self._prices.detail * drawn.passes,
+            hit=hit,
         )
 
     async def _drawn(self, work: Work) -> Drawn:
@@ -257,3 +273,10 @@ class Worker:
             self.changed(ended)
             for other in self._queue.jobs()[:NEXT_IN_LINE]:
                 self.changed(other)  # its place, and when it will be done, stand on its card
+
+
+def _graver(one: Hit | None, other: Hit | None) -> Hit | None:
+    """Of two hits the one that weighs more: to withhold, before a spoiler."""
+    if one is None or other is None:
+        return one or other
+    return other if other.verdict is Verdict.WITHHOLD else one

@@ -9,14 +9,12 @@ import random
 import re
 import unicodedata
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.ports import Idea
-from bot.mecene.phrases import Phrase, clashing, read_list, read_themes
-from sweeps.recipe import without_trigger
-
-ORDER = ("places", "lights", "weathers", "doings", "clothes", "moods", "frames", "media")
-"""The lists in the order in which an idea is put together: each choice has to fit those before."""
+from bot.mecene.lists import NEGATIVES, ORDER, Called, Lists, built_in
+from bot.mecene.phrases import Clashes, Phrase
+from bot.mecene.plain import plain_start
 
 OPTIONAL = ("lights", "weathers", "moods", "frames")
 """What is left out, the last first, where an idea would become longer than `MOST_WORDS`."""
@@ -35,37 +33,38 @@ NEARLY_ALIKE = 4
 """Two ideas of which all parts but two are the same, and so four stand in one of them alone."""
 PATIENCE = 50
 """How often a new idea is sought before one that is nearly alike an earlier one will do."""
+EXHAUSTED = 1_000
+"""How often in a row nothing new comes up before a few short lists are taken for told out."""
 
 SHORT_THEME = ("{} mood", "{} atmosphere", "{} aesthetic", "{} style", "inspired by {}")
 LONG_THEME = ("{}", "inspired by {}")
-MARKS = re.compile(r"[{}|$<>()\[\]\\^*_`~#\"]")
-"""What some prompt language gives a meaning to; here a theme is plain words."""
-
-JOINERS = re.compile(r"(?<=[^\W\x00-\x7f])[\u200c\u200d](?=[^\W\x00-\x7f])")
-"""Letters of no width that Persian and other words are spelled with; elsewhere they would hide something."""
 
 
 class Grammar:
-    """The Ideas port on word lists: equal theme and seed, equal ideas, on every machine."""
+    """The Ideas port on word lists, those that ship or others: equal theme and seed, equal ideas, on every machine."""
 
-    def __init__(self) -> None:
-        self._lists = {name: read_list(name) for name in (*ORDER, "negatives")}
-        self._themes = read_themes()
-        self._sites = frozenset(f"@{tag}" for place in self._lists["places"] for tag in place.tags if len(tag) > 3)
+    def __init__(self, lists: Lists | None = None) -> None:
+        self._lists = lists or built_in()
+        places = self._lists.phrases["places"]
+        self._kinds = frozenset(tag for place in places for tag in place.tags if len(tag) > 3)
 
     def theme(self, typed: str) -> str:
         """The theme as it stands in the ideas."""
         return clean_theme(typed)
 
-    async def ideas(self, theme: str, count: int, seed: int) -> list[Idea]:
-        """`count` ideas of which no two are equal; fewer of the same theme and seed are the first of more."""
-        return await asyncio.to_thread(self._ideas, clean_theme(theme), count, seed)
+    async def ideas(self, theme: str, count: int, seed: int, person: str = "") -> list[Idea]:
+        """`count` ideas of which no two are equal; fewer of the same theme and seed are the first of more.
 
-    def _ideas(self, theme: str, count: int, seed: int) -> list[Idea]:
+        Of `person` ("woman", "an old man in a wheelchair") nothing stands in the ideas, and nothing contradicts it.
+        A few lists of one's own may hold fewer ideas than were asked for.
+        """
+        return await asyncio.to_thread(self._ideas, clean_theme(theme), count, seed, self._brought(person))
+
+    def _ideas(self, theme: str, count: int, seed: int, person: frozenset[str]) -> list[Idea]:
         told: dict[frozenset[str], Idea] = {}
         tries = 0
-        endless = self._endless(theme, random.Random(f"{seed} {theme}"))
-        while len(told) < count:
+        endless = self._endless(theme, random.Random(f"{seed} {theme}"), person)
+        while len(told) < count and tries < EXHAUSTED:
             idea = next(endless)
             parts = frozenset(idea.prompt.split(", "))
             tries += 1
@@ -75,15 +74,17 @@ class Grammar:
             tries = 0
         return list(told.values())
 
-    def _endless(self, theme: str, dice: random.Random) -> Iterator[Idea]:
+    def _endless(self, theme: str, dice: random.Random, person: frozenset[str]) -> Iterator[Idea]:
+        clashes = self._lists.clashes
         wanted = self._wanted(theme)
-        given = _agreeing(tag for tags in wanted for tag in tags if tag[0] != "@")
-        given |= given & {"drawn"} or {"photo"}
-        called = [frozenset(tag.removeprefix("@") for tag in tags) for tags in wanted]
-        sites = [frozenset(tag[1:] for tag in tags if tag[0] == "@") or tags for tags in wanted]
-        lists = {name: [phrase for phrase in self._lists[name] if not _says(phrase, theme)] for name in ORDER}
-        lists["places"] = _nearest([place for place in lists["places"] if place.fits(given)], sites)
-        choices = {name: _Choice(lists[name], sites if name == "places" else called, dice) for name in ORDER}
+        given = _agreeing(wanted, clashes)
+        given -= clashes.among(given, person)
+        given |= person | (given & {"drawn"} or {"photo"})
+        called, sites = [call.about for call in wanted], [call.sites for call in wanted]
+        lists = {name: [phrase for phrase in self._told_of(name, person) if not _says(phrase, theme)] for name in ORDER}
+        fitting = [place for place in lists["places"] if clashes.allow(place, given)]
+        lists["places"] = _nearest(fitting or lists["places"], sites)
+        choices = {name: _Choice(lists[name], sites if name == "places" else called, clashes, dice) for name in ORDER}
         said = frozenset(_words(theme))
         short = len(theme.split()) <= 2
         forms = [form for form in (SHORT_THEME if short else LONG_THEME) if said.isdisjoint(form.split())] or ["{}"]
@@ -95,28 +96,40 @@ class Grammar:
                 if phrase := choices[name].next(scene, stems, strict=name == "clothes"):
                     chosen[name] = phrase
                     scene |= phrase.tags
-            woven = dice.choice(forms).format(theme) if theme else ""
-            if _words(chosen["places"].text)[-1:] == _words(woven)[:1]:
+            woven = dice.choice(forms).replace("{}", theme) if theme else ""
+            if "places" in chosen and _words(chosen["places"].text)[-1:] == _words(woven)[:1]:
                 woven = f"inspired by {theme}"
             prompt = _told({name: phrase.text for name, phrase in chosen.items()}, woven)
             yield Idea(prompt, self._negative(scene, said), tuple(sorted(scene)))
 
-    def _wanted(self, theme: str) -> list[frozenset[str]]:
-        """The tags that each of a theme's words calls for; a kind of place with an @."""
-        calls = (self._themes.get(word, frozenset({f"@{word}"} & self._sites)) for word in _words(theme))
-        return [tags for tags in calls if tags]
+    def _wanted(self, theme: str) -> list[Called]:
+        """What each of a theme's words calls for; a word that is itself a kind of place calls for that."""
+        calls = (self._lists.themes.get(word, Called(kinds=frozenset({word}) & self._kinds)) for word in _words(theme))
+        return [call for call in calls if call.about]
+
+    def _brought(self, person: str) -> frozenset[str]:
+        """The tags that a person brings to every picture of them."""
+        return frozenset[str]().union(*(self._lists.people.get(word, ()) for word in _words(person)))
+
+    def _told_of(self, name: str, person: frozenset[str]) -> list[Phrase]:
+        """The phrases of a list without those that are about people of another kind."""
+        other = self._lists.of_people - person
+        return [phrase for phrase in self._lists.phrases[name] if not any(need <= other for need in phrase.needs)]
 
     def _negative(self, scene: frozenset[str], said: frozenset[str]) -> str:
         """What to keep out: nothing that the medium is, and nothing that the theme names."""
-        kept_out = (phrase for phrase in self._lists["negatives"] if phrase.tags <= scene)
+        kept_out = (phrase for phrase in self._lists.phrases[NEGATIVES] if phrase.tags <= scene)
         return ", ".join(phrase.text for phrase in kept_out if said.isdisjoint(phrase.text.split()))
 
 
 class _Choice:
     """Draws phrases of one list: those about the theme oftener, none that came up lately."""
 
-    def __init__(self, phrases: Sequence[Phrase], called: Sequence[frozenset[str]], dice: random.Random) -> None:
+    def __init__(
+        self, phrases: Sequence[Phrase], called: Sequence[frozenset[str]], clashes: Clashes, dice: random.Random
+    ) -> None:
         self._phrases = phrases
+        self._clashes = clashes
         self._about = {phrase: 1 + ABOUT_THE_THEME * _words_about(phrase, called) for phrase in phrases}
         self._dice = dice
         self._uses: Counter[Phrase] = Counter()
@@ -129,7 +142,7 @@ class _Choice:
 
         A strict choice is about the theme where a few phrases that fit are.
         """
-        fitting = [phrase for phrase in self._phrases if phrase.fits(scene)]
+        fitting = [phrase for phrase in self._phrases if self._clashes.allow(phrase, scene)]
         if not fitting:
             return None
         fitting = [phrase for phrase in fitting if not phrase.stems & said] or fitting
@@ -152,10 +165,10 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", unicodedata.normalize("NFC", text).casefold())
 
 
-def _agreeing(tags: Iterable[str]) -> frozenset[str]:
+def _agreeing(wanted: Sequence[Called], clashes: Clashes) -> frozenset[str]:
     """The tags without those that exclude each other: a theme of day and night leaves the hour open."""
-    named = frozenset(tags)
-    return named - clashing(named, named)
+    named = frozenset[str]().union(*(call.tags for call in wanted))
+    return named - clashes.among(named, named)
 
 
 def _words_about(phrase: Phrase, called: Sequence[frozenset[str]]) -> int:
@@ -181,22 +194,13 @@ def clean_theme(theme: str) -> str:
 
     Of a long one the first words: at most `MOST_THEME_WORDS`, in at most `MOST_THEME_LETTERS`.
     """
-    joined = {found.start() for found in JOINERS.finditer(theme)}
-    printable = "".join(letter if letter.isprintable() or at in joined else " " for at, letter in enumerate(theme))
-    words = without_trigger(MARKS.sub("", printable)).split()
-    text = ""
-    for word in words[:MOST_THEME_WORDS]:
-        longer = f"{text} {word}".strip()
-        if len(longer) > MOST_THEME_LETTERS:
-            return text or word[:MOST_THEME_LETTERS]
-        text = longer
-    return text.strip(" ,;")
+    return plain_start(theme, MOST_THEME_WORDS, MOST_THEME_LETTERS)
 
 
-def _told(parts: dict[str, str], theme: str) -> str:
+def _told(parts: Mapping[str, str], theme: str) -> str:
     """The idea as a prompt: what stands for sure, and of the rest as much as leaves it readable."""
-    kept = {"scene": f"{parts['doings']} {parts['places']}", "theme": theme}
-    kept |= {name: parts[name] for name in ("clothes", "media")}
+    scene = " ".join(parts[name] for name in ("doings", "places") if name in parts)
+    kept = {"scene": scene, "theme": theme, **{name: parts.get(name, "") for name in ("clothes", "media")}}
     for name in OPTIONAL:
         longer = kept | {name: parts.get(name, "")}
         if len(" ".join(longer.values()).split()) <= MOST_WORDS:

@@ -1,63 +1,10 @@
-"""Phrases: the word lists of the grammar, plain text files that an operator can read and change."""
+"""Phrases: pieces of a prompt, with what each brings to a picture, and which tags do not go together."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
-from pathlib import Path
-
-WORDS = Path(__file__).parent / "words"
-EXCLUSIVE = (
-    "in out",
-    "photo drawn",
-    "watercolour oil charcoal pencil pastel ink comic anime print illustration render",
-    "day dusk night",
-    "clear cloud",
-    "clear rain snowfall fog",
-    "fog cloud",
-    "spring summer autumn winter",
-    "hot cold",
-    "hot winter",
-    "hot snow",
-    "hot snowfall",
-    "summer cold",
-    "summer snow",
-    "summer snowfall",
-    "spring snow",
-    "spring snowfall",
-    "autumn snow",
-    "autumn snowfall",
-    "spring cold",
-    "snow rain",
-    "winter rain",
-    "wind fog",
-    "desert rain",
-    "desert fog",
-    "desert snowfall",
-    "desert spring",
-    "desert autumn",
-    *(f"planet {other}" for other in ("spring", "summer", "autumn", "winter", "wind", "rain")),
-    "medieval old now future",
-    "quest now",
-    "quest future",
-    "western now",
-    "noir bright",
-    "noir hot",
-    "noir summer",
-    "happy drama",
-    "happy noir",
-    "happy sad",
-    "wedding noir",
-    "calm motion",
-    "seat motion",
-)
-"""Tags of which one picture has one at most, line by line."""
-
-AGAINST: Mapping[str, frozenset[str]] = {
-    tag: frozenset(two for line in EXCLUSIVE for one, two in permutations(line.split(), 2) if one == tag)
-    for tag in {tag for line in EXCLUSIVE for tag in line.split()}
-}
 
 SMALL_WORDS = frozenset({"wearing", "with", "from", "into", "over", "under", "behind", "through", "between", "front"})
 
@@ -75,12 +22,11 @@ class Phrase:
     avoids: frozenset[str] = frozenset()
 
     @classmethod
-    def read(cls, line: str) -> "Phrase":
-        """One line of a list: `text | tag +needed/or_this -avoided`."""
-        text, _, tags = line.partition("|")
-        words = tags.split()
+    def read(cls, text: str, marks: str) -> "Phrase":
+        """A line of a list: the words, and `tag +needed/or_this -avoided` behind their colon."""
+        words = marks.split()
         return cls(
-            text.strip(),
+            text,
             frozenset(word for word in words if word[0] not in "+-"),
             tuple(frozenset(word[1:].split("/")) for word in words if word[0] == "+"),
             frozenset(word[1:] for word in words if word[0] == "-"),
@@ -97,37 +43,29 @@ class Phrase:
         words = re.findall(r"\w{4,}", self.text.lower())
         return frozenset(word[:4] for word in words if word not in SMALL_WORDS)
 
-    def fits(self, scene: frozenset[str]) -> bool:
-        """Whether it goes with all the tags that the picture has so far."""
-        if self.avoids & scene or not all(need & scene for need in self.needs):
+
+class Clashes:
+    """Which tags exclude which: of each group one picture has one at most."""
+
+    def __init__(self, groups: Iterable[str]) -> None:
+        against: dict[str, set[str]] = {}
+        for group in groups:
+            for one, other in permutations(group.split(), 2):
+                against.setdefault(one, set()).add(other)
+        self._against: Mapping[str, frozenset[str]] = {tag: frozenset(others) for tag, others in against.items()}
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags that exclude some other."""
+        return frozenset(self._against)
+
+    def among(self, tags: Iterable[str], scene: Iterable[str]) -> set[str]:
+        """Those of the tags that do not go with the scene."""
+        present = frozenset(scene)
+        return {tag for tag in tags if self._against.get(tag, frozenset()) & present}
+
+    def allow(self, phrase: Phrase, scene: frozenset[str]) -> bool:
+        """Whether a phrase goes with all the tags that the picture has so far."""
+        if phrase.avoids & scene or not all(need & scene for need in phrase.needs):
             return False
-        return not clashing(self.tags, scene)
-
-
-def clashing(tags: Iterable[str], scene: Iterable[str]) -> set[str]:
-    """Those of the tags that do not go with the scene."""
-    present = frozenset(scene)
-    return {tag for tag in tags if AGAINST.get(tag, frozenset()) & present}
-
-
-def read_list(name: str) -> tuple[Phrase, ...]:
-    """The phrases of `words/<name>.txt`, in their order; empty lines and lines that begin with # are left out."""
-    return tuple(Phrase.read(line) for line in _lines(name))
-
-
-def read_themes() -> dict[str, frozenset[str]]:
-    """The tags that each word of a theme calls for: the lines `tag tag: word word` of `words/themes.txt`, turned round.
-
-    A kind of place keeps its @.
-    """
-    calls: dict[str, set[str]] = {}
-    for line in _lines("themes"):
-        tags, _, words = line.partition(":")
-        for word in words.split():
-            calls.setdefault(word, set()).update(tags.split())
-    return {word: frozenset(tags) for word, tags in calls.items()}
-
-
-def _lines(name: str) -> Iterable[str]:
-    text = (WORDS / f"{name}.txt").read_text(encoding="utf-8")
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        return not self.among(phrase.tags, scene)

@@ -44,6 +44,10 @@ class Archive:
         row = self._database.execute("select bytes from files where id = ?", (id,)).fetchone()
         return None if row is None else row[0]
 
+    def drop_file(self, id: str) -> None:
+        """Forget the bytes of one file."""
+        self._database.execute("delete from files where id = ?", (id,))
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()

@@ -1,6 +1,7 @@
 """Reads the body of a request: JSON, or a form with `payload_json` and files, as Discord accepts them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,15 +31,27 @@ class Call:
     query: dict[str, str]
     body: Any = None
     uploads: list[Upload] = field(default_factory=list)
+    authorization: str = ""
 
 
-async def read(request: web.Request) -> Call:
-    """The request's content; Refusal for one that is too large, not JSON, or of another content type."""
+FormReader = Callable[[bytes], dict[str, str]]
+
+
+async def read(request: web.Request, form: FormReader | None = None) -> Call:
+    """The request's content; Refusal for one that is too large, not JSON, or of another content type.
+
+    With `form` it is such a form instead, as that reads it.
+    """
     params, query = dict(request.match_info), dict(request.query)
+    if form is not None:
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise Refusal(400, 50035, f"Expected a form, got {request.content_type}.", fault=True)
+        authorization = request.headers.get("Authorization", "")
+        return Call(params, query, form(await request.read()), authorization=authorization)
     if (request.content_length or 0) > REQUEST_LIMIT:
         raise _too_large()
     if not request.body_exists:
-        return Call(params, query)
+        return Call(params, query, authorization=request.headers.get("Authorization", ""))
     if request.content_type == "multipart/form-data":
         body, uploads = await _form(request)
         return Call(params, query, body, uploads)

@@ -1,7 +1,9 @@
 """The demo's cast: three invented people whose drawings lie ready in its data folder, so that faces can be tried."""
 
+import json
 import tempfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -16,17 +18,45 @@ SIZE = 384
 """Pixels a side: the face is then larger than the smallest one that face recognition likes to see."""
 
 
+RECORD, LAID = "person.json", "cast.json"
+"""The record beside a person's photos, and the file in the data folder that tells who was laid there once."""
+STATEMENT = "This person is invented: nobody looks like them but by chance. Pictures and photos may be shown."
+
+
 def lay(data: Path) -> None:
-    """Draw whoever has no folder below `data`/faces yet, as if laid there by hand; a person appears whole."""
-    faces = data / "faces"
+    """Draw whoever was never laid below `data`/faces, as if by hand; a person appears whole.
+
+    Whoever was deleted since does not come back.
+    """
+    faces, marker = data / "faces", data / LAID
     faces.mkdir(parents=True, exist_ok=True)
+    laid = set(json.loads(marker.read_text("utf-8"))) if marker.exists() else set()
     with tempfile.TemporaryDirectory(prefix="cast-", dir=data) as drafts:
         for name, seed in CAST.items():
+            if name in laid:
+                continue
+            person = Path(drafts, name)
+            person.mkdir()
+            (person / RECORD).write_text(_record(), "utf-8")
             if not (faces / name).exists():
-                person = Path(drafts, name)
-                person.mkdir()
                 _draw(seed, person)
                 person.rename(faces / name)
+            elif not (faces / name / RECORD).exists():  # an older demo's
+                (person / RECORD).rename(faces / name / RECORD)
+        if laid != {*laid, *CAST}:
+            draft = Path(drafts, LAID)
+            draft.write_text(json.dumps(sorted({*laid, *CAST})) + "\n", "utf-8")
+            draft.replace(marker)
+
+
+def _record() -> str:
+    """The consent of somebody who is nobody: everybody's, for the wall too, without an end."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    photos = [f"{number}.png" for number in range(1, DRAWINGS + 1)]
+    holds = {"scope": "wall", "expires_at": None}
+    agreed = {"statement": STATEMENT, "member_id": 0, "member": "the demo", "at": at, "photos": photos} | holds
+    record = {"owner_id": None, "owner_name": None, "guild_id": None, "shared": True, "added_at": at}
+    return json.dumps(record | holds | {"consents": [agreed], "revoked": False}, indent=1)
 
 
 def _draw(seed: int, folder: Path) -> None:

@@ -60,6 +60,10 @@ class Cdn:
         width, height = _size_of_image(content) if (kind or "").startswith("image/") else (None, None)
         return Attachment(id, channel, filename, len(content), kind, description, width, height, ephemeral=ephemeral)
 
+    def drop(self, attachment: Attachment) -> None:
+        """Serve a file no longer: its message is gone, or goes on without it."""
+        self._archive.drop_file(attachment.id)
+
     def url(self, attachment: Attachment) -> str:
         """A fresh signed address, good for a day."""
         folder = "ephemeral-attachments" if attachment.ephemeral else "attachments"

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -48,14 +49,24 @@ async def run_demo(port: int, data: Path) -> None:
     except OSError as error:
         raise DemoFailed(f"Port {port} is taken ({error.strerror}). Choose another: --port 8421.") from error
     try:
-        async with console_process(sandbox, data, log=None) as console:
+        wall = _free_port(sandbox.port + 1)
+        sandbox.oauth.redirects.add(f"http://{sandbox.host}:{wall}/login/discord/callback")
+        extra = {
+            "WEB_PORT": str(wall),
+            "WALL_IMAGES": "posted",
+            "WALL_VISITORS": "everyone",
+            "DISCORD_CLIENT_ID": sandbox.oauth.client_id,
+            "DISCORD_CLIENT_SECRET": sandbox.oauth.client_secret,
+        }
+        async with console_process(sandbox, data, log=None, extra=extra) as console:
             stopped = asyncio.create_task(stop.wait())
             try:
                 await _first(sandbox.ready(READY_SECONDS), stopped, console)
                 if not stop.is_set():
                     terminal.print(f"\n  Atelier's sandbox is open: [bold]{sandbox.url}[/bold]")
                     terminal.print("  Type /sweep there and choose an example, or /test_face_mecene:")
-                    terminal.print(f"  {', '.join(CAST)} sit for you. Ctrl-C ends it.\n")
+                    terminal.print(f"  {', '.join(CAST)} sit for you. What is drawn comes on the photo wall:")
+                    terminal.print(f"  [bold]http://{sandbox.host}:{wall}[/bold]   Ctrl-C ends it.\n")
                     await _first(asyncio.Event().wait(), stopped, console)
                     terminal.print("Stopping; unfinished sweeps go on at the next start.")
             finally:
@@ -149,6 +160,18 @@ async def _write(files: Mapping[str, str], out: Path) -> list[dict[str, Any]]:
                     recipe = json.loads(picture.info["atelier"])
                 cells.append({"id": match["cell"], "file": name, "recipe": recipe})
     return cells
+
+
+def _free_port(first: int) -> int:
+    """A port that nobody listens on at this moment: `first`, or else any."""
+    for port in (first, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError):
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoFailed("No port is free on this machine.")
 
 
 def _stop_signal() -> asyncio.Event:

@@ -42,6 +42,9 @@ class Desk:
         written = self._written(message, body, uploads)
         if not message.flags & LOADING:  # filling in a deferred answer is not an edit a reader would see
             written.edited = time.time()
+        for attachment in message.attachments:
+            if attachment not in written.attachments:
+                self.cdn.drop(attachment)
         vars(message).update(vars(written))
         self._world.changed(message)
         return message

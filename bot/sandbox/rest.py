@@ -19,6 +19,7 @@ from .interactions import Interaction, Interactions
 from .limits import check_body
 from .message import LOADING, Message
 from .nonces import Nonces
+from .oauth import OAuth, form_of
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal, unknown
@@ -32,6 +33,7 @@ Handler = Callable[[Call], Answer]
 EDIT_PAUSE_S = 1.9
 KEPT = 10_000
 LAST_ID = (1 << 63) - 1
+ME, TOKEN = "/users/@me", "/oauth2/token"
 
 
 class Rest:
@@ -47,6 +49,7 @@ class Rest:
         faults: Faults,
         rates: Rates,
         nonces: Nonces,
+        oauth: OAuth,
         *,
         token: str,
         violation: Callable[[str], None],
@@ -63,6 +66,7 @@ class Rest:
         self._faults = faults
         self._rates = rates
         self._nonces = nonces
+        self._oauth = oauth
         self._token = token
         self._violation = violation
         self._publish = publish
@@ -72,10 +76,12 @@ class Rest:
         """Every route under `prefix`, and a refusal for any other path there."""
         hook = "/webhooks/{webhook_id}/{webhook_token}"
         table: list[tuple[str, str, Handler]] = [
-            ("GET", "/users/@me", self._me),
+            ("GET", ME, self._me),
             ("GET", "/gateway", self._gateway_url),
             ("GET", "/gateway/bot", self._gateway_url),
             ("GET", "/oauth2/applications/@me", self._application),
+            ("POST", TOKEN, self._oauth.token),
+            ("GET", "/guilds/{guild_id}/members/{user_id}", self._member),
             ("GET", "/applications/{application_id}/commands", self._commands),
             ("PUT", "/applications/{application_id}/commands", self._set_commands),
             ("GET", "/applications/{application_id}/guilds/{guild_id}/commands", self._commands),
@@ -109,7 +115,8 @@ class Rest:
     def _serve(self, method: str, path: str, handler: Handler) -> Callable[..., Awaitable[web.Response]]:
         """Wrap a handler in everything Discord does around one."""
         route = f"{method} {path}"
-        public = "/interactions/" in path or "/webhooks/" in path
+        public = "/interactions/" in path or "/webhooks/" in path or path == TOKEN
+        form = form_of if path == TOKEN else None
 
         async def serve(request: web.Request) -> web.Response:
             headers: dict[str, str] = {}
@@ -118,8 +125,8 @@ class Rest:
                 self._faults.before(route)
                 headers = self._rates.admit(route, request.match_info)
                 if not public:
-                    self._admit(request)
-                call = await read(request)
+                    self._admit(request, path)
+                call = await read(request, form)
                 self._check(method, path, call)
                 status, body = handler(call)
                 for problem in self._specification.response(method, path, status, body):
@@ -150,8 +157,9 @@ class Rest:
         self.requests.append(route)
         return self._refuse(route, Refusal(404, 0, "404: Not Found", fault=True), {})
 
-    def _admit(self, request: web.Request) -> None:
-        if request.headers.get("Authorization") != f"Bot {self._token}":
+    def _admit(self, request: web.Request, path: str) -> None:
+        said = request.headers.get("Authorization", "")
+        if not (said == f"Bot {self._token}" or (path == ME and said.startswith("Bearer "))):
             raise Refusal(401, 0, "401: Unauthorized")
         if not re.match(r"DiscordBot \(\S+, ?\S+\)|DiscordBot \(\S+ \S+\)", request.headers.get("User-Agent", "")):
             raise Refusal(403, 40333, "internal network error", fault=True)
@@ -169,6 +177,8 @@ class Rest:
     # who and where
 
     def _me(self, call: Call) -> Answer:
+        if call.authorization.startswith("Bearer "):
+            return 200, self._oauth.user(call.authorization)
         return 200, BOT.user() | {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
 
     def _gateway_url(self, call: Call) -> Answer:
@@ -193,6 +203,19 @@ class Rest:
             "explicit_content_filter": 0,
             "eligible_oauth2_scopes": [],
         }
+
+    def _member(self, call: Call) -> Answer:
+        guild, user = call.params["guild_id"], call.params["user_id"]
+        form = Form()
+        for name, id in (("guild_id", guild), ("user_id", user)):
+            form.number((name,), id, 0, LAST_ID)
+        form.close()
+        if guild != GUILD:
+            raise unknown("Guild", 10004)
+        profile = BOT if user == APPLICATION else self._world.members.get(user)
+        if profile is None:
+            raise unknown("Member", 10007)
+        return 200, profile.member() | {"banner": None}
 
     # commands
 
@@ -308,8 +331,14 @@ class Rest:
             form.close()
         return None
 
-    def _own(self, call: Call) -> Message:
+    def _changeable(self, call: Call) -> Message:
         message = self._visible(call)
+        if self._world.channel(message.channel).get("thread_metadata", {}).get("archived"):
+            raise Refusal(400, 50083, "Thread is archived")
+        return message
+
+    def _own(self, call: Call) -> Message:
+        message = self._changeable(call)
         if message.author["id"] != APPLICATION:
             raise Refusal(403, 50005, "Cannot edit a message authored by another user")
         return message
@@ -320,7 +349,7 @@ class Rest:
         return 200, self._show(self._desk.edit(message, call.body or {}, call.uploads))
 
     def _delete(self, call: Call) -> Answer:
-        self._world.remove(self._visible(call))
+        self._world.remove(self._changeable(call))
         return 204, None
 
     def _pace(self, message: Message) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from .interactions import Interactions
 from .live import Live
 from .message import LOADING, Message
 from .nonces import NONCES_S, Nonces
+from .oauth import OAuth
 from .posting import Desk
 from .rates import Rates
 from .refusal import Refusal
@@ -39,7 +40,7 @@ class Sandbox:
     `public`, `gateway` and `cdn` are the addresses told to the client when it reaches this server under
     other names than its own (with `tls`, for Discord's real host names). `intents` are those the
     application may ask for; `answer_s` and `token_s` are how long an interaction waits and lives, in seconds,
-    `nonces_s` how long a nonce is remembered.
+    `nonces_s` how long a nonce is remembered. `redirects` are where OAuth2 may send browsers back to.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Sandbox:
         token_s: float = 15 * 60.0,
         heartbeat_s: float = 41.25,
         nonces_s: float = NONCES_S,
+        redirects: Collection[str] = (),
     ) -> None:
         self.host = host
         self.port = port
@@ -85,6 +87,7 @@ class Sandbox:
         )
         self._nonces = Nonces(nonces_s)
         self.faults.attach(self.gateway, self._nonces)
+        self.oauth = OAuth(self.world, redirects)
         desk = Desk(self.world, self.cdn)
         self.interactions = Interactions(
             self.world,
@@ -104,6 +107,7 @@ class Sandbox:
             self.faults,
             Rates() if rates is None else rates,
             self._nonces,
+            self.oauth,
             token=token,
             violation=self._violation,
             publish=self._publish,
@@ -153,6 +157,7 @@ class Sandbox:
         """Listen, on the same port as before where it was `off`. Raises OSError where the port is taken."""
         app = web.Application(client_max_size=REQUEST_LIMIT + 1024)
         app.add_routes(self.rest.routes(API))
+        app.add_routes(self.oauth.routes())
         app.add_routes([web.get("/", self._front), web.get("/attachments/{path:.*}", self._file)])
         app.add_routes([web.get("/ephemeral-attachments/{path:.*}", self._file), *self.live.routes()])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

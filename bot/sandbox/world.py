@@ -132,9 +132,11 @@ class World:
         self._tell("MESSAGE_UPDATE", message)
 
     def remove(self, message: Message) -> None:
-        """Delete a message."""
+        """Delete a message, and its files with it."""
         del self.messages[message.id]
         self._archive.drop("message", message.id)
+        for attachment in message.attachments:
+            self._archive.drop_file(attachment.id)
         self._tell("MESSAGE_DELETE", message)
 
     def set_commands(self, scope: str, commands: list[dict[str, Any]]) -> None:

@@ -6,35 +6,52 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from bot.domain.job import Member
-from bot.domain.person import Person
+from bot.domain.person import Person, Scope
 
 
 @dataclass(frozen=True)
 class Consent:
-    """What a member agreed to when they added these photos; `at` is a time in ISO 8601."""
+    """What a member agreed to for these photos; `at` is a time in ISO 8601.
+
+    `scope` and `expires_at` (ISO 8601, None: no end) are what held for the person from then on.
+    """
 
     statement: str
     member_id: int
     member: str
     at: str
     photos: tuple[str, ...]
+    scope: str = Scope.DRAW.value
+    expires_at: str | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """A person's owner, the server they were added (or shared) on, and every consent that is still in use."""
+    """A person's owner, the server they were added (or shared) on, and every consent that was given for photos of them.
 
-    owner_id: int
-    owner_name: str
+    Without an owner it goes with photos that an operator laid there by hand, and they are everybody's. What holds now
+    is `scope`, until `expires_at`; `revoked` is who is about to be erased.
+    """
+
+    owner_id: int | None
+    owner_name: str | None
     guild_id: int | None
     shared: bool
     added_at: str
     consents: tuple[Consent, ...] = ()
+    scope: str = Scope.DRAW.value
+    expires_at: str | None = None
+    revoked: bool = False
 
     @classmethod
     def begun_by(cls, member: Member) -> "Record":
         """The record of a new person, not shared, without photos."""
         return cls(member.id, member.name, member.guild_id, False, _now())
+
+    @classmethod
+    def of_nobody(cls) -> "Record":
+        """The record of a person whose photos were laid there by hand."""
+        return cls(None, None, None, True, _now())
 
     @classmethod
     def from_json(cls, text: bytes) -> "Record":
@@ -46,11 +63,18 @@ class Record:
             )
             record = cls(**fields, consents=consents)
             datetime.fromisoformat(record.added_at)
+            for scope, until in [(record.scope, record.expires_at), *((c.scope, c.expires_at) for c in consents)]:
+                Scope(scope)
+                if until is not None and datetime.fromisoformat(until).tzinfo is None:
+                    raise ValueError(f"{until} has no time zone")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"the record cannot be read: {error}") from error
-        whole = [record.owner_id, *([] if record.guild_id is None else [record.guild_id])]
-        if any(type(number) is not int for number in whole) or type(record.shared) is not bool:
+        whole = [number for number in (record.owner_id, record.guild_id) if number is not None]
+        yes_or_no = (record.shared, record.revoked)
+        if any(type(number) is not int for number in whole) or any(type(each) is not bool for each in yes_or_no):
             raise ValueError("the record holds values of other kinds than were written")
+        if record.owner_id is None and (record.owner_name is not None or not record.shared):
+            raise ValueError("the record has no owner, and says whose it is")
         return record
 
     def as_json(self) -> bytes:
@@ -59,8 +83,19 @@ class Record:
 
     def with_photos(self, member: Member, photos: Sequence[str], statement: str) -> "Record":
         """The record after the member agreed to the statement for these photos."""
-        consent = Consent(statement, member.id, member.name, _now(), tuple(photos))
+        consent = Consent(statement, member.id, member.name, _now(), tuple(photos), self.scope, self.expires_at)
         return replace(self, consents=(*self.consents, consent))
+
+    def consented(
+        self, member: Member, photos: Sequence[str], scope: Scope, expires_at: datetime | None, statement: str
+    ) -> "Record":
+        """The record after the member agreed to the statement for all of the photos, for that scope and time."""
+        until = expires_at.isoformat() if expires_at else None
+        return replace(self, scope=scope.value, expires_at=until).with_photos(member, photos, statement)
+
+    def withdrawn(self) -> "Record":
+        """The record of a person whose consent ends now, and who is about to be erased."""
+        return replace(self, expires_at=_now(), revoked=True)
 
     def without_photo(self, photo: str) -> "Record":
         """The record after that photo was deleted; a consent for no photo goes too."""
@@ -76,8 +111,17 @@ class Record:
 
     def person(self, name: str, photos: tuple[str, ...]) -> Person:
         """The person that this record and these photos make."""
-        added_at = datetime.fromisoformat(self.added_at)
-        return Person(name, self.owner_id, self.owner_name, self.guild_id, self.shared, added_at, photos)
+        return Person(
+            name,
+            self.owner_id,
+            self.owner_name,
+            self.guild_id,
+            self.shared,
+            datetime.fromisoformat(self.added_at),
+            photos,
+            Scope(self.scope),
+            datetime.fromisoformat(self.expires_at) if self.expires_at else None,
+        )
 
 
 def _now() -> str:

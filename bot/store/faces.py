@@ -1,36 +1,32 @@
 """People's photos: the folders below `faces/`, one a person, each with its record `person.json`.
 
-A folder without a record was laid there by the operator's own hand and is everybody's.
+A folder without a record, or whose record names no owner, was laid there by the operator's own hand and is everybody's.
 """
 
 import asyncio
-import hashlib
-import io
 import os
 import shutil
-import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
-from bot.domain.errors import BadName, BadUpload, NoRights, NotFound, NotYours, Refusal
+from bot.domain.errors import BadName, BadUpload, ConsentEnded, NoRights, NotFound, NotYours, Refusal
 from bot.domain.job import Member
-from bot.domain.person import MOST_PHOTOS, Added, Person, Receipt, checked_name, same_name, short_name
-from bot.pictures import MOST_BYTES, open_picture, to_png
+from bot.domain.person import MOST_PHOTOS, Added, Person, Receipt, Scope, checked_name, same_name
+from bot.domain.until import last_day
 from bot.store.consent import Record
 from bot.store.files import HALF_DONE, write_whole
+from bot.store.photos import chosen, cleaned, is_photo, read
 from sweeps.words import nearest, quote
 
 log = structlog.get_logger("atelier.faces")
 
 RECORD = "person.json"
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-PNG = b"\x89PNG\r\n\x1a\n"
-JPEG_QUALITY = 95
 MOST_PEOPLE = 25
 
 
@@ -42,25 +38,31 @@ class Faces:
         self._turn = threading.Lock()  # changes come one at a time, each on a thread; reading needs no turn
 
     def names(self, member: Member | None = None) -> list[str]:
-        """The names of the people whom the member may draw, in order; None: of everybody. Reads the disk."""
-        return [person.name for person in self._people() if member is None or person.usable_by(member)]
+        """The names of the people whom the member may draw, in order; None: of whom anybody may. Reads the disk."""
+        return [
+            person.name
+            for person in self._people()
+            if not person.expired and (member is None or person.usable_by(member))
+        ]
 
     async def everybody(self) -> list[Person]:
         """All people, in order, whoever may draw them."""
         return await asyncio.to_thread(self._people)
 
     async def people(self, member: Member) -> list[Person]:
-        """The people whom the member may draw, or whose photos they keep, in order."""
-        everybody = await asyncio.to_thread(self._people)
-        return [person for person in everybody if person.usable_by(member) or person.kept_by(member)]
+        """The people whom the member may draw, or whose photos or consent are in their hands, in order."""
+        return [person for person in await asyncio.to_thread(self._people) if person.told_to(member)]
 
     async def person(self, member: Member, name: str) -> Person:
-        """One of `people`. Raises NotFound, which names no others than theirs, or NoRights."""
+        """One of `people`. Raises NotFound, which names no others than theirs, ConsentEnded or NoRights."""
         mine = {person.name: person for person in await self.people(member)}
         alike = (person for person in mine.values() if same_name(person.name) == same_name(name.strip()))
         person = mine.get(name.strip()) or next(alike, None)
         if person is None:
-            await asyncio.to_thread(self._read, name.strip())  # says so where a folder may not be looked into
+            # Says so where a folder may not be looked into.
+            there = await asyncio.to_thread(self._read, name.strip())
+            if there is not None and there.open_to(member):
+                raise _ended(there)
             meant = nearest(name, mine)
             hint = f"did you mean {quote(meant)}?" if meant else "/faces list shows whom you may draw."
             raise NotFound(f"You have no person named {quote(name)}; {hint}")
@@ -69,7 +71,7 @@ class Faces:
     async def drawable(self, name: str, member: Member | None) -> Person:
         """The person of exactly that name, if the member may draw them now; None asks for nobody's leave.
 
-        Reads the record and no photo. Raises NotFound, NotYours, NoRights.
+        Reads the record and no photo. Raises NotFound, NotYours, ConsentEnded, NoRights.
         """
         return await asyncio.to_thread(self._drawable, name, member)
 
@@ -78,8 +80,8 @@ class Faces:
         return await asyncio.to_thread(lambda: tuple(self._contents(self._drawable(name, member)).values()))
 
     async def album(self, name: str, member: Member) -> dict[str, bytes]:
-        """The photos of one of `people` by the names of their files. Raises NotFound, NoRights."""
-        return await asyncio.to_thread(lambda: self._contents(self._told(name, member)))
+        """The photos of one of `people` by the names of their files. Raises NotFound, ConsentEnded, NoRights."""
+        return await asyncio.to_thread(lambda: self._contents(_consenting(self._told(name, member))))
 
     async def add(
         self, member: Member, name: str, photos: Sequence[tuple[str, bytes]], shared: bool | None, consent: str
@@ -87,17 +89,44 @@ class Faces:
         """Add uploads (name, bytes) to a person of the member's, or a new one: all of them, or none.
 
         `consent` is what the member agreed to. `shared` None leaves a person as they are, and a new one unshared.
-        Raises BadName, BadUpload, NotYours, Refusal.
+        Raises BadName, BadUpload, NotYours, ConsentEnded, Refusal.
         """
         return await asyncio.to_thread(self._add, member, name, photos, shared, consent)
 
     async def share(self, member: Member, name: str, shared: bool) -> Person:
         """Let the member's server draw a person, which only the owner may, or stop that, as an operator may too.
 
-        Raises NotFound, NotYours, NoRights.
+        Raises NotFound, NotYours, ConsentEnded, NoRights.
         """
         person = await self.person(member, name)
         return await asyncio.to_thread(self._share, member, person.name, shared)
+
+    async def consent(
+        self, member: Member, name: str, scope: Scope, expires_at: datetime | None, statement: str
+    ) -> Person:
+        """Record that the member agrees to the statement: what the person's pictures are for, and until when.
+
+        That is for the owner to say, and for an operator where there is none. Raises NotFound, NotYours, NoRights, and
+        ConsentEnded where it was revoked.
+        """
+        person = await self.person(member, name)
+        return await asyncio.to_thread(self._consent, member, person.name, scope, expires_at, statement)
+
+    async def revoke(self, member: Member, name: str) -> Person:
+        """End a person's consent for good: nobody draws them from here on, and they are one of those `revoked`.
+
+        For who keeps the photos, or may say what the person consents to. Raises NotFound, NotYours, NoRights.
+        """
+        person = await self.person(member, name)
+        return await asyncio.to_thread(self._revoke, member, person.name)
+
+    async def revoked(self) -> list[Person]:
+        """The people whose consent was revoked, and who are still to be deleted."""
+        return await asyncio.to_thread(self._revoked)
+
+    async def delete(self, name: str) -> None:
+        """Delete the photos and the record of a person who is `revoked`; nothing is done where there is none."""
+        await asyncio.to_thread(self._delete, name)
 
     async def remove(self, member: Member, name: str, photo: str | None = None) -> Receipt:
         """Delete a person, or one photo by its name; the last photo takes the person along.
@@ -117,9 +146,9 @@ class Faces:
         name = checked_name(name)
         with self._turn, _rights(f"The folder of {name}", "changed"):
             person = self._found_for(member, name)
-            before = person.photos if person else ()
-            cleaned = [_cleaned(upload, data) for upload, data in uploads]
-            new = {file: data for file, data in cleaned if file not in before}
+            before = _consenting(person).photos if person else ()
+            clean = [cleaned(upload, data) for upload, data in uploads]
+            new = {file: data for file, data in clean if file not in before}
             if len(before) + len(new) > MOST_PHOTOS:
                 there = f" {name} has {len(before)}, and {len(new)} more are too many." if before else ""
                 raise BadUpload(f"A person has at most {MOST_PHOTOS} photos.{there}")
@@ -136,7 +165,7 @@ class Faces:
             else:
                 self._create(name, {RECORD: record.as_json(), **new})
             photos = tuple(sorted({*before, *new}))
-            files = tuple(file for file, _ in cleaned)
+            files = tuple(file for file, _ in clean)
             return Added(record.person(name, photos), files, frozenset(before) & frozenset(files))
 
     def _found_for(self, member: Member, name: str) -> Person | None:
@@ -171,6 +200,8 @@ class Faces:
     def _share(self, member: Member, name: str, shared: bool) -> Person:
         with self._turn, _rights(f"The record of {name}", "changed"):
             person, record = self._kept(member, name)
+            if shared:
+                _consenting(person)
             changed = _shared(record, name, member, shared)
             if changed != record:
                 write_whole(self._folder / name / RECORD, changed.as_json())
@@ -181,13 +212,10 @@ class Faces:
     def _remove(self, member: Member, name: str, photo: str | None) -> Receipt:
         with self._turn, _rights(f"All photos of {name}" if photo is None else f"That photo of {name}", "deleted"):
             person, record = self._kept(member, name)
-            gone = person.photos if photo is None else (_chosen(person, photo),)
+            gone = person.photos if photo is None else (chosen(person, photo),)
             whole = gone == person.photos
             if whole:
-                # Out of sight in one step: a record that went before its photos would make them everybody's.
-                half = Path(tempfile.mkdtemp(prefix=HALF_DONE, dir=self._folder))
-                os.rename(self._folder / name, half)
-                shutil.rmtree(half)
+                self._discard(name)
             else:
                 (self._folder / name / gone[0]).unlink()
                 write_whole(self._folder / name / RECORD, record.without_photo(gone[0]).as_json())
@@ -195,13 +223,58 @@ class Faces:
             log.info("an operator removed photos", by=member.id, owner=person.owner_id, count=len(gone), whole=whole)
         return Receipt(person, gone, whole)
 
-    def _kept(self, member: Member, name: str) -> tuple[Person, Record]:
-        """A person whom the member may change, and the record. Raises NotFound, NotYours, NoRights."""
+    def _discard(self, name: str) -> None:
+        # Out of sight in one step: a record that went before its photos would make them everybody's.
+        half = Path(tempfile.mkdtemp(prefix=HALF_DONE, dir=self._folder))
+        os.rename(self._folder / name, half)
+        shutil.rmtree(half)
+
+    def _consent(self, member: Member, name: str, scope: Scope, expires_at: datetime | None, statement: str) -> Person:
+        with self._turn, _rights(f"The record of {name}", "changed"):
+            person, record = self._there(name)
+            if not person.vouched_by(member):
+                who = f"belongs to {person.owner_name}; only they" if person.owner_id else "is everybody's; an operator"
+                raise NotYours(f"{name} {who} may say what they consent to.")
+            if record.revoked:
+                raise ConsentEnded(f"The consent for {name} was revoked. /faces revoke finishes what was begun.")
+            changed = record.consented(member, person.photos, scope, expires_at, statement)
+            write_whole(self._folder / name / RECORD, changed.as_json())
+        return changed.person(name, person.photos)
+
+    def _revoke(self, member: Member, name: str) -> Person:
+        with self._turn, _rights(f"The record of {name}", "changed"):
+            person, record = self._there(name)
+            if not (person.kept_by(member) or person.vouched_by(member)):
+                who = f"belongs to {person.owner_name}; only they or" if person.owner_id else "is everybody's; only"
+                raise NotYours(f"{name} {who} an operator may revoke the consent.")
+            changed = record if record.revoked else record.withdrawn()
+            write_whole(self._folder / name / RECORD, changed.as_json())
+        return changed.person(name, person.photos)
+
+    def _revoked(self) -> list[Person]:
+        people = []
+        for person in self._people():
+            with suppress(OSError, ValueError):  # it changed while we looked
+                if (record := self._record(person.name)) and record.revoked:
+                    people.append(person)
+        return people
+
+    def _delete(self, name: str) -> None:
+        with self._turn, _rights(f"All photos of {name}", "deleted"), suppress(NotFound):
+            if self._there(name)[1].revoked:
+                self._discard(name)
+
+    def _there(self, name: str) -> tuple[Person, Record]:
+        """A person and their record, a new one where they were laid by hand. Raises NotFound, NoRights."""
         person, record = self._read(name), self._record(name)
         if person is None:
             raise NotFound(f"{quote(name)} is gone already.")
+        return person, record or Record.of_nobody()
+
+    def _kept(self, member: Member, name: str) -> tuple[Person, Record]:
+        """A person whom the member may change, and the record. Raises NotFound, NotYours, NoRights."""
+        person, record = self._there(name)
         _refuse_others(person, member)
-        assert record is not None  # who has an owner has a record
         return person, record
 
     def _tidy(self) -> None:
@@ -213,16 +286,16 @@ class Faces:
 
     def _drawable(self, name: str, member: Member | None) -> Person:
         person = self._told(name, member)
-        if member is not None and not person.usable_by(member):
+        if member is not None and not person.open_to(member):
             raise NotYours(f"{person.name} belongs to {person.owner_name}, and is not shared on this server.")
-        return person
+        return _consenting(person)
 
     def _told(self, name: str, member: Member | None) -> Person:
         """The person of exactly that name, if it is one of the member's `people`. Raises NotFound, NoRights."""
         person = self._read(name)
         if person is None and member is None:
             raise _removed(name)
-        if person is None or not (member is None or person.usable_by(member) or person.kept_by(member)):
+        if person is None or not (member is None or person.open_to(member) or person.told_to(member)):
             changed = "photos can be removed, and sharing can end"
             raise NotFound(f"You have no person named {quote(name)}, or no longer: {changed}.")
         return person
@@ -233,7 +306,7 @@ class Faces:
         for photo in person.photos:
             with _rights(f"{person.name}'s {person.called(photo)}"):
                 try:
-                    photos[photo] = _read(self._folder / person.name / photo)
+                    photos[photo] = read(self._folder / person.name / photo)
                 except FileNotFoundError as error:  # somebody removed it just now
                     raise _removed(person.name) from error
         return photos
@@ -261,7 +334,7 @@ class Faces:
                     return None
                 if not folder.resolve().is_relative_to(self._folder.resolve()):
                     return None
-                photos = tuple(sorted(entry.name for entry in folder.iterdir() if _is_photo(entry))[:MOST_PHOTOS])
+                photos = tuple(sorted(entry.name for entry in folder.iterdir() if is_photo(entry))[:MOST_PHOTOS])
                 record = self._record(name)
         except (BadName, FileNotFoundError, NotADirectoryError):
             return None
@@ -276,7 +349,7 @@ class Faces:
     def _record(self, name: str) -> Record | None:
         """The record of a person's folder; None where it was laid by hand. Raises ValueError."""
         path = self._folder / name / RECORD
-        return Record.from_json(_read(path)) if os.path.lexists(path) else None
+        return Record.from_json(read(path)) if os.path.lexists(path) else None
 
 
 @contextmanager
@@ -287,6 +360,22 @@ def _rights(what: str, act: str = "read") -> Iterator[None]:
     except PermissionError as error:
         log.warning("file rights are missing", what=what, act=act, reason=str(error))
         raise NoRights(what, act) from error
+
+
+def _consenting(person: Person) -> Person:
+    """The person, who consents now. Raises ConsentEnded."""
+    if person.expired:
+        raise _ended(person)
+    return person
+
+
+def _ended(person: Person) -> ConsentEnded:
+    assert person.expires_at is not None
+    who = "An operator" if person.owner_id is None else "Who added them"
+    return ConsentEnded(
+        f"The consent for {person.name} ended on {last_day(person.expires_at)} (UTC), so nobody may draw them. "
+        f"{who} can renew it with /faces consent."
+    )
 
 
 def _removed(name: str) -> NotFound:
@@ -305,41 +394,3 @@ def _refuse_others(person: Person, member: Member) -> None:
         raise NotYours(f"{person.name} was laid in the faces folder by hand, and is changed only there.")
     if not person.kept_by(member):
         raise NotYours(f"{person.name} belongs to {person.owner_name}; only they or an operator may change it.")
-
-
-def _chosen(person: Person, photo: str) -> str:
-    """The file that a photo's name means: its file's, the short one, or "photo 2". Raises NotFound."""
-    wanted = same_name(photo.strip())
-    chosen = [
-        file
-        for number, file in enumerate(person.photos, start=1)
-        if wanted in map(same_name, (file, short_name(file), person.called(file), f"photo {number}"))
-    ]
-    if len(chosen) != 1:
-        there = ", ".join(person.called(file) for file in person.photos)
-        raise NotFound(f"{person.name} has no photo {quote(photo)}; there are {there}.")
-    return chosen[0]
-
-
-def _is_photo(path: Path) -> bool:
-    """Whether it is a picture's file by its name, neither hidden nor a link nor a pipe."""
-    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-        return False
-    return stat.S_ISREG(path.lstat().st_mode)
-
-
-def _cleaned(name: str, data: bytes) -> tuple[str, bytes]:
-    """An upload as it is kept: the file's name, by its content, and its pixels alone. Raises BadUpload."""
-    picture = open_picture(data, name)
-    clean, suffix = (to_png(picture), ".png") if data.startswith(PNG) else (b"", "")
-    if not clean or len(clean) > MOST_BYTES:
-        jpeg = io.BytesIO()
-        picture.save(jpeg, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        clean, suffix = jpeg.getvalue(), ".jpg"
-    return hashlib.sha256(clean).hexdigest() + suffix, clean
-
-
-def _read(path: Path) -> bytes:
-    """A file's bytes; a link is refused, also one that was put there a moment ago. Raises OSError."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-        return file.read()

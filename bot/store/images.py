@@ -1,7 +1,10 @@
 """Finished pictures as files, addressed by content: `images/ab/abcd….png`."""
 
 import asyncio
+import errno
 import hashlib
+import os
+import stat
 from pathlib import Path
 
 from bot.store.files import keep, write_whole
@@ -22,8 +25,27 @@ class Images:
         return await asyncio.to_thread(self.read, image)
 
     def read(self, image: str) -> bytes:
-        """The same for code that already runs on a thread of its own."""
-        return self._path(image).read_bytes()
+        """The same for code that already runs on a thread of its own. A link or a pipe is refused: raises OSError."""
+        # Opening a pipe would wait until somebody writes into it.
+        handle = os.open(self._path(image), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "it is no plain file")
+        with open(handle, "rb") as file:
+            return file.read()
+
+    async def remove(self, image: str) -> bool:
+        """Delete a picture's file; False where there was none. Raises OSError."""
+        return await asyncio.to_thread(self._remove, image)
+
+    def _remove(self, image: str) -> bool:
+        path = self._path(image)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        keep(path.parent)
+        return True
 
     def _put(self, png: bytes) -> str:
         image = hashlib.sha256(png).hexdigest()

@@ -34,6 +34,7 @@ class Jobs:
         layout: Layout | None = None,
         quote: Quote | None = None,
         notes: Sequence[str] = (),
+        spoiler: bool = False,
     ) -> Job:
         """Store a quote and its items in one transaction."""
         row = JobRow(
@@ -49,6 +50,7 @@ class Jobs:
             layout=asdict(layout or Layout()),
             quote=asdict(quote) if quote else None,
             notes=list(notes),
+            spoiler=spoiler,
         )
         async with self._sessions.begin() as session:
             session.add(row)

@@ -13,14 +13,16 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.errors import Fenced
+from bot.domain.gate import Hit, Verdict
 from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start
-from bot.store import ledger, rows
+from bot.store import incidents, ledger, rows
 from bot.store.database import Sessions, changed
 from bot.store.jobs import ACCEPTED_VALUES
 from bot.store.orders import end, leased_to
 from bot.store.owed import undelivered
 from bot.store.presence import Presence
 from bot.store.schema import ItemRow, JobRow, OutboxRow, WorkerRow, now
+from bot.store.withdrawals import dismiss
 
 MOST_DEATHS = 3
 """Workers that may die at a job, one after another and without finishing an image of it, before it is set aside."""
@@ -136,19 +138,43 @@ class LeaseStore:
         image: str | None = None,
         remark: str | None = None,
         tokens: int = 0,
+        hit: Hit | None = None,
     ) -> bool:
-        """Record an item's outcome once: its state, what it costs, and that it is to be posted. Raises Fenced."""
+        """Record an item's outcome once: its state, what it costs, and that it is to be posted. Raises Fenced.
+
+        With a `hit` it is behind a spoiler; or it is withheld, and becomes an incident with what was drawn.
+        """
+        withheld = state is ItemState.WITHHELD
+        spoiler = hit is not None and hit.verdict is Verdict.SPOILER
+        shown = None if withheld else image
         settled = (
             update(ItemRow)
             .where(ItemRow.job_id == lease.job_id, ItemRow.number == number, ItemRow.state == ItemState.WAITING.value)
-            .values(state=state.value, image=image, remark=remark, settled_at=now())
+            .values(state=state.value, image=shown, remark=remark, settled_at=now(), spoiler=spoiler)
+            .returning(ItemRow.recipe)
         )
-        async with self._sessions.begin() as session:
+        async with self._dismissing(lease, number, image), self._sessions.begin() as session:
             row = await self._guarded(session, lease)
-            if not changed(await session.execute(settled)):
+            recipe = await session.scalar(settled)
+            if recipe is None:
+                await dismiss(session, lease.job_id, number, image)
                 return False
             row.deaths = 0
-            if image is not None:
+            if withheld and hit is not None:
+                owner = rows.job(row).asker
+                said = str(recipe.get("prompt", ""))
+                session.add(
+                    incidents.row(
+                        hit,
+                        member=owner,
+                        prompt=said,
+                        guild_id=owner.guild_id,
+                        job_id=lease.job_id,
+                        number=number,
+                        image=image,
+                    )
+                )
+            if shown is not None:
                 session.add(OutboxRow(job_id=lease.job_id, number=number))
                 await ledger.capture(session, lease.job_id, row.attempt, number, tokens)
             return True
@@ -158,6 +184,16 @@ class LeaseStore:
         async with self._sessions.begin() as session:
             row = await self._guarded(session, lease)
             return rows.job(row) if await end(session, row) else None
+
+    @asynccontextmanager
+    async def _dismissing(self, lease: Lease, number: int, image: str | None) -> AsyncIterator[None]:
+        """Let go of a picture for which the lease does not hold any more, inside of the context."""
+        try:
+            yield
+        except Fenced:
+            async with self._sessions.begin() as session:
+                await dismiss(session, lease.job_id, number, image)
+            raise
 
     async def _guarded(self, session: AsyncSession, lease: Lease) -> JobRow:
         """The job's row, locked, while the lease holds. Raises Fenced: a newer one was given, or the job ended."""

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.account import Terms
@@ -13,6 +13,7 @@ from bot.store import ledger, rows
 from bot.store.database import Sessions
 from bot.store.jobs import ACCEPTED_VALUES
 from bot.store.schema import ItemRow, JobRow, SheetRow, now
+from bot.store.withdrawals import FORMER, NO_MESSAGE, former
 
 
 class OrderStore:
@@ -51,7 +52,7 @@ class OrderStore:
                 raise WrongState(f"No image of {rows.job(row).name} failed, so there is nothing to draw again.")
             row.attempt += 1
             row.deaths, row.reason, row.delivered_at = 0, None, None
-            await session.execute(delete(SheetRow).where(SheetRow.job_id == job_id))  # it is to show them too
+            await _set_sheets_aside(session, row)
             await self._admit(session, row, terms, tokens)
             leased = await leased_to(session, row, self._worker)
         return await leased
@@ -135,6 +136,17 @@ class OrderStore:
                 )
         await ledger.hold(session, row.id, row.attempt, account, tokens)
         row.state, row.queued_at, row.weight = JobState.QUEUED.value, now(), terms.weight
+
+
+async def _set_sheets_aside(session: AsyncSession, row: JobRow) -> None:
+    """The sheet is to show them too, so there will be another; of the former one is kept where it is."""
+    sheets = select(SheetRow).where(SheetRow.job_id == row.id, ~SheetRow.part.contains(FORMER))
+    for sheet in (await session.scalars(sheets)).all():
+        if sheet.message_id == NO_MESSAGE:
+            await session.delete(sheet)
+        else:
+            sheet.part = former(row.attempt - 1, sheet.part)
+    await session.flush()
 
 
 async def locked(session: AsyncSession, job_id: int) -> JobRow:

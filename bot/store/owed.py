@@ -3,24 +3,30 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.job import Job, JobState
 from bot.domain.stores import Batch
 from bot.store import rows
 from bot.store.database import Sessions
+from bot.store.publications import publish
 from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, now
+from bot.store.withdrawals import FORMER, NO_MESSAGE, UNWELCOME, former, withdraw, withdraw_erased
 
-NO_MESSAGE = 0
-"""In place of a message's id: the picture was withheld, or the sheet."""
+BROUGHT = "detail"
+"""The kind of jobs that begin with a photo of somebody's own."""
 
 
 class OwedStore:
-    """The Owed port on a database. A row of the outbox is written in the transaction of its picture."""
+    """The Owed port on a database. A row of the outbox is written in the transaction of its picture.
 
-    def __init__(self, sessions: Sessions) -> None:
+    With `publishing` whatever is posted comes on the wall too, but for photos that somebody brought.
+    """
+
+    def __init__(self, sessions: Sessions, *, publishing: bool = False) -> None:
         self._sessions = sessions
+        self._publishing = publishing
 
     async def next_batch(self, job_id: int, most: int, apart: str | None = None) -> Batch:
         """What goes out next: a message that was begun as it was, else the first pictures in display order.
@@ -65,20 +71,39 @@ class OwedStore:
             return True
 
     async def posted(self, job_id: int, numbers: Sequence[int], message_id: int) -> None:
-        """Remember which message carries these items' images."""
+        """Remember which message carries these items' images; what was erased of it meanwhile is to be withdrawn."""
+        theirs = (OutboxRow.job_id == job_id) & OutboxRow.number.in_(numbers) & OutboxRow.batch.is_not(None)
         async with self._sessions.begin() as session:
+            # Locked: an erasure comes before this, or after it.
+            job = await session.get(JobRow, job_id, with_for_update=True)
+            if self._publishing:
+                await self._publish(session, job_id, numbers)
             await _carried(session, job_id, numbers, message_id)
+            if job is not None:
+                batches = await session.scalars(select(OutboxRow.batch).where(theirs).distinct())
+                await withdraw_erased(session, job, message_id, list(filter(None, batches)))
+
+    @staticmethod
+    async def _publish(session: AsyncSession, job_id: int, numbers: Sequence[int]) -> None:
+        """What was posted before is on the wall, or was taken down from it."""
+        owed = select(OutboxRow.number).where(OutboxRow.job_id == job_id, OutboxRow.message_id.is_(None))
+        job = await session.get(JobRow, job_id, with_for_update=True)
+        if job is not None and job.kind != BROUGHT:
+            new = await session.scalars(owed.where(OutboxRow.number.in_(numbers)))
+            await publish(session, job_id, list(new), job.owner_id)
 
     async def withhold(self, job_id: int, number: int, remark: str) -> None:
-        """This item's picture is in no message; the remark says why."""
-        item = update(ItemRow).where(ItemRow.job_id == job_id, ItemRow.number == number).values(remark=remark)
+        """This item's picture is in no message; the remark says why, unless it was erased, which its own one says."""
+        item = update(ItemRow).where(ItemRow.job_id == job_id, ItemRow.number == number)
+        item = item.where(ItemRow.image.is_not(None)).values(remark=remark)
         async with self._sessions.begin() as session:
             await session.execute(item)
             await _carried(session, job_id, [number], NO_MESSAGE)
 
     async def sheets(self, job_id: int) -> dict[str, int]:
         """The messages of the sheets that are settled, by part; 0 where there is none and will be none."""
-        settled = select(SheetRow).where(SheetRow.job_id == job_id, SheetRow.message_id.is_not(None))
+        settled = select(SheetRow).where(SheetRow.job_id == job_id, SheetRow.message_id >= NO_MESSAGE)
+        settled = settled.where(~SheetRow.part.contains(FORMER))
         async with self._sessions.reading() as session:
             return {row.part: row.message_id or NO_MESSAGE for row in await session.scalars(settled)}
 
@@ -95,21 +120,34 @@ class OwedStore:
     async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
         """Remember which message carries the sheet of that part; None: there is none and will be none.
 
-        Nothing is done where the job has been tried again since: that will have a sheet of its own.
+        One that may show what was erased meanwhile is to be withdrawn. Where the job has been tried again since, this
+        is a former one: that will have a sheet of its own.
         """
         async with self._sessions.begin() as session:
-            if await _as_it_was(session, job):
-                row = await session.get(SheetRow, (job.id, part)) or SheetRow(job_id=job.id, part=part)
-                row.message_id = message_id or NO_MESSAGE
-                session.add(row)
+            now_is = await session.get(JobRow, job.id, with_for_update=True, populate_existing=True)
+            if now_is is None:
+                return
+            key = part if now_is.attempt == job.attempt else former(job.attempt, part)
+            row = await session.get(SheetRow, (job.id, key)) or SheetRow(job_id=job.id, part=key)
+            if row.message_id == UNWELCOME and message_id:
+                await withdraw(session, now_is.channel_id, message_id, None)
+                message_id = None
+            row.message_id = message_id or NO_MESSAGE
+            session.add(row)
 
-    async def delivered(self, job: Job) -> bool:
-        """Everything of this job has reached its channel; False where it has been tried again since."""
+    async def delivered(self, job: Job, *, given_up: bool = False) -> bool:
+        """Everything of this job has reached its channel.
+
+        False where it has been tried again since, or a picture of it is owed: one that an operator released a moment
+        ago. Where the channel was `given_up` nobody waits for those.
+        """
+        owed = exists().where(OutboxRow.job_id == job.id, OutboxRow.message_id.is_(None))
         async with self._sessions.begin() as session:
             row = await _as_it_was(session, job)
-            if row is not None:
-                row.delivered_at = now()
-            return row is not None
+            if row is None or not (given_up or not await session.scalar(select(owed))):
+                return False
+            row.delivered_at = now()
+            return True
 
     async def undelivered(self) -> list[Job]:
         """Ended jobs whose results have not all been posted, in the order they were queued."""

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,9 @@ from bot.store import accounts, ledger
 from bot.store.accounts import AccountKind
 from bot.store.database import Sessions, changed
 from bot.store.schema import AccountRow, LinkCodeRow, WebSessionRow, now
+
+CLEANED_EVERY = timedelta(hours=1)
+"""How often one console looks for sessions and codes that have expired, to forget them."""
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """What codes are made of: nothing that is mistaken for something else when it is read aloud or copied."""
@@ -29,10 +32,15 @@ class WebSessions:
     def __init__(self, sessions: Sessions, starting: int) -> None:
         self._sessions = sessions
         self._starting = starting
+        self._cleaned: datetime | None = None
 
     async def create(self, data: Mapping[str, object], tokens: int, lifetime: timedelta) -> tuple[str, WebSession]:
-        """A new anonymous session with that many tokens; the secret for its cookie, and the session."""
-        secret, moment = secrets.token_urlsafe(32), now()
+        """A new anonymous session with that many tokens; the secret for its cookie, and the session.
+
+        Now and then those that have expired are forgotten on the way; their accounts stay, as the books need them.
+        """
+        await self._clean()
+        secret, moment = _secret(), now()
         row = WebSessionRow(id=_hash(secret), data=dict(data), created_at=moment, expires_at=moment + lifetime)
         async with self._sessions.begin() as session:
             session.add(row)
@@ -72,30 +80,55 @@ class WebSessions:
             await session.execute(row.on_conflict_do_update(index_elements=[LinkCodeRow.member_id], set_=values))
         return f"{code[:4]}-{code[4:]}"
 
-    async def link(self, session_id: str, code: str) -> WebSession:
+    async def link(self, session_id: str, code: str) -> tuple[str, WebSession]:
         """Join a session to the member whose code it is, and use the code up: its tokens and its holds become theirs.
 
-        Raises NotFound (no such session), Refusal (a code that is wrong, used or too old; linked to somebody else).
+        It goes on under a new secret, and with that a new id. Raises NotFound (no such session), Refusal (a code that
+        is wrong, used or too old; linked to somebody else).
         """
         async with self._sessions.begin() as session:
             row = await _locked(session, session_id)
-            member_id = await _redeemed(session, code)
-            if row.member_id not in (None, member_id):
-                raise Refusal(
-                    "This browser is linked to another member already. Delete this page's cookies, or open it in a "
-                    "private window, and link it to you there."
-                )
-            if row.member_id is None:
-                await self._join(session, row, member_id)
-            return _web_session(row)
+            return await self._joined(session, row, await _redeemed(session, code))
 
-    async def _join(self, session: AsyncSession, row: WebSessionRow, member_id: int) -> None:
-        source, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
-        account, new = await accounts.id_of(session, AccountKind.MEMBER, str(member_id))
-        await ledger.join(session, f"link:{row.id}", source, account)
-        if new:
-            await ledger.open_with(session, account, self._starting)
-        row.member_id = member_id
+    async def sign_in(self, session_id: str, member_id: int) -> tuple[str, WebSession]:
+        """The same for a member whom Discord itself has named. Raises NotFound, Refusal (linked to somebody else)."""
+        async with self._sessions.begin() as session:
+            return await self._joined(session, await _locked(session, session_id), member_id)
+
+    async def end(self, session_id: str) -> None:
+        """Forget a session; one that is gone already is well. What tokens it has of its own nobody reaches any more."""
+        async with self._sessions.begin() as session:
+            await session.execute(delete(WebSessionRow).where(WebSessionRow.id == session_id))
+
+    async def _joined(self, session: AsyncSession, row: WebSessionRow, member_id: int) -> tuple[str, WebSession]:
+        """The session as the member's, under a secret that whoever knew the old one does not know."""
+        if row.member_id not in (None, member_id):
+            raise Refusal(
+                "This browser is linked to another member already. Sign out on its page first, or open the page in a "
+                "private window, and link it to you there."
+            )
+        if row.member_id is None:
+            source, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+            account, new = await accounts.id_of(session, AccountKind.MEMBER, str(member_id))
+            await ledger.join(session, f"link:{row.id}", source, account)
+            if new:
+                await ledger.open_with(session, account, self._starting)
+            row.member_id = member_id
+        secret = _secret()
+        row.id = _hash(secret)
+        await session.flush()
+        return secret, _web_session(row)
+
+    async def _clean(self) -> None:
+        moment = now()
+        if self._cleaned is not None and moment - self._cleaned < CLEANED_EVERY:
+            return
+        self._cleaned = moment
+        for table, key in ((WebSessionRow, WebSessionRow.id), (LinkCodeRow, LinkCodeRow.code)):
+            # What another console forgets at this moment is left to it: neither waits for the other.
+            old = select(key).where(table.expires_at <= moment).with_for_update(skip_locked=True)
+            async with self._sessions.begin() as session:
+                await session.execute(delete(table).where(key.in_(old)))
 
 
 async def account_of_session(session: AsyncSession, session_id: str, starting: int) -> AccountRow:
@@ -134,6 +167,10 @@ def _web_session(row: WebSessionRow) -> WebSession:
 
 def _ended() -> NotFound:
     return NotFound("This session has ended. Load the page again to begin another one.")
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def _hash(text: str) -> str:

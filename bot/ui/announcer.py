@@ -22,6 +22,9 @@ BROKEN_OFF = {JobState.CANCELLED: "was cancelled", JobState.DEAD: "was set aside
 NOT_DISCORDS = {0, 40333}
 """Codes of a refusal that comes from a wall before Discord: it says nothing of the channel, and passes."""
 
+ARCHIVED = 50083
+"""The code of a refusal to change what stands in an archived thread."""
+
 POST_SECONDS = 100.0
 """How long one post may take, so that it ends well before its nonce is forgotten: disnake tries several times in it."""
 
@@ -106,6 +109,47 @@ class Announcer:
                 raise
             # Somebody deleted the card, or locked its thread; the pictures are what matters.
             log.info("a card cannot be edited any more", job=job.name, reason=str(error))
+
+    async def withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
+        """Take these files out of a message of ours, or (None) delete it. One that is gone already is well.
+
+        What may not be read is deleted whole: nobody can tell its files apart. Raises CannotDeliver where that will
+        never be possible; everything else that it raises will pass.
+        """
+        async with asyncio.timeout(POST_SECONDS):
+            try:
+                try:
+                    await self._withdraw(channel_id, message_id, files)
+                except disnake.HTTPException as error:
+                    if error.code != ARCHIVED:
+                        raise
+                    await self._client.http.edit_channel(channel_id, archived=False)
+                    await self._withdraw(channel_id, message_id, files)
+            except disnake.HTTPException as error:
+                if error.status not in (400, 403, 404) or error.code in NOT_DISCORDS:
+                    raise
+                if error.status != 404:
+                    raise CannotDeliver(f"channel {channel_id} keeps message {message_id}: {error}") from error
+
+    async def _withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
+        http = self._client.http
+        if files is not None and (there := await self._attached(channel_id, message_id)) is not None:
+            stay = [{"id": file["id"]} for file in there if file["filename"] not in files]
+            if stay and len(stay) < len(there):
+                await http.edit_message(channel_id, message_id, attachments=stay, allowed_mentions={"parse": []})
+            if stay:
+                return
+        await http.delete_message(channel_id, message_id)
+
+    async def _attached(self, channel_id: int, message_id: int) -> Sequence[Any] | None:
+        """The attachments of a message as Discord tells of them; None where it may not be read."""
+        try:
+            return (await self._client.http.get_message(channel_id, message_id))["attachments"]
+        except disnake.Forbidden as error:
+            if error.code in NOT_DISCORDS:
+                raise
+            log.warning("a message may not be read", channel=channel_id, message=message_id, reason=str(error))
+            return None
 
     async def _post(self, job: Job, content: str, files: Sequence[tuple[str, bytes]], nonce: str) -> int:
         """One message by the raw route: disnake lacks `enforce_nonce`, without which a retry posts twice."""

@@ -102,7 +102,8 @@ def _story(job: Job, progress: Progress, outlook: Outlook, pausing: bool, accept
             )
     took = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
     failed = f", {count(progress.failed, 'failure')}" if progress.failed else ""
-    return f"**{count(progress.drawn, 'image')}**{failed}{took}{_spent(progress)}\n{quote}"
+    withheld = f", {progress.withheld:,} withheld" if progress.withheld else ""
+    return f"**{count(progress.drawn, 'image')}**{failed}{withheld}{took}{_spent(progress)}\n{quote}"
 
 
 def price(job: Job) -> str:

@@ -4,24 +4,28 @@ from collections.abc import Sequence
 
 import disnake
 
+from bot.domain.erasure import ErasureReceipt
 from bot.domain.job import Member
-from bot.domain.person import Added, Finding, Person, Receipt, Verdict, short_name
+from bot.domain.person import Added, Finding, Person, Receipt, Scope, Verdict, short_name
+from bot.domain.until import last_day
 from bot.ui.cards import AMBER, BLUE, GREEN, RED
 from bot.ui.words import code, count, plain, short
 
 MOST_LINES = 40
 COLOURS = {Verdict.GOOD: GREEN, Verdict.FLAWED: AMBER, Verdict.USELESS: RED}
 PICTURES_STAY = "Pictures that were posted or kept stay, and one that is being drawn at this moment is finished."
+USE_REVOKE = "`/faces revoke`, in place of `/faces remove`, takes a person's pictures back too."
 PICTURES_SHOW = "Pictures are posted in the channel where they are asked for."
 NOBODY = "Nobody yet. `/faces add` takes up to five photos of a person at a time."
 
 
 def people_list(people: Sequence[Person], member: Member) -> disnake.Embed:
-    """Whom the member may draw: photos, owner, and whether the server shares them."""
+    """Whom the member may draw: photos, owner, and whether the server shares them; and whose consent has expired."""
     lines = [f"**{plain(person.name)}** · {about(person, member)}" for person in people[:MOST_LINES]]
     if len(people) > MOST_LINES:
         lines.append(f"… and {len(people) - MOST_LINES} more")
-    number = "1 person" if len(people) == 1 else f"{len(people) or 'no'} people"
+    drawn = sum(not person.expired for person in people)
+    number = "1 person" if drawn == 1 else f"{drawn or 'no'} people"
     embed = disnake.Embed(title=f"You may draw {number}", colour=BLUE)
     embed.description = short("\n".join(lines) or NOBODY, 4000)
     if people:
@@ -38,7 +42,51 @@ def about(person: Person, member: Member) -> str:
         parts.append("yours" if person.owner_id == member.id else f"of {plain(person.owner_name or 'somebody')}")
         here = person.guild_id == member.guild_id
         parts.append(("shared on this server" if here else "shared elsewhere") if person.shared else "not shared")
-    return " · ".join(parts)
+    return " · ".join([*parts, *_terms(person)])
+
+
+def _terms(person: Person) -> list[str]:
+    """What a person consents to, where that is more than to be drawn until further notice."""
+    terms = ["on the wall"] if person.scope is Scope.WALL else []
+    if person.expires_at is not None:
+        terms.append(f"{'expired: until' if person.expired else 'until'} {last_day(person.expires_at)}")
+    return terms
+
+
+def consent_text(person: Person) -> str:
+    """What a person's consent is from now on, and until when."""
+    name = f"**{plain(person.name)}**"
+    end = "until it is revoked" if person.expires_at is None else f"to the end of {last_day(person.expires_at)} (UTC)"
+    wall = "may be shown" if person.scope is Scope.WALL else "are not shown"
+    return (
+        f"Recorded for {name}, {end}: “{person.scope.statement}” Photos and pictures of {plain(person.name)} {wall} on "
+        "the wall. `/faces revoke` ends it at once."
+    )
+
+
+def revoked_text(receipt: Receipt, erased: ErasureReceipt, member: Member) -> str:
+    """What was deleted of a person whose consent was revoked, and what is still to come."""
+    person = receipt.person
+    whose = "" if person.owner_id in (None, member.id) else f" (of {plain(person.owner_name or 'somebody')})"
+    photos = ", ".join(code(short_name(photo)) for photo in receipt.photos)
+    lines = [
+        f"The consent for **{plain(person.name)}**{whose} is revoked. Deleted:",
+        f"- {count(len(receipt.photos), 'photo')} ({short(photos, 400)}), the record of consent, and what was "
+        "remembered of them",
+        f"- {count(erased.pictures, 'picture')} and {count(erased.files, 'file')} of them",
+        f"- {count(erased.wall_entries, 'picture')} on the wall",
+        f"- {count(erased.messages, 'message')} in Discord, or the pictures in them",
+    ]
+    for number, noun, where, done in (
+        (erased.messages_left, "message", " in Discord", "reached"),
+        (erased.files_left, "file", "", "deleted"),
+    ):
+        if number:
+            were, they_are = ("was", "it is") if number == 1 else ("were", "they are")
+            some = f"{count(number, noun)}{where} {were} not {done} yet"
+            lines.append(f"{some}. The console goes on by itself until {they_are} gone.")
+    lines.append("What was waiting to be drawn with them failed, and what was reserved for it was given back.")
+    return "\n".join(lines)
 
 
 def lint_card(person: Person, findings: Sequence[Finding]) -> disnake.Embed:
@@ -48,6 +96,8 @@ def lint_card(person: Person, findings: Sequence[Finding]) -> disnake.Embed:
         title=short(f"{plain(person.name)} · {count(len(person.photos), 'photo')}", 250), colour=COLOURS[worst]
     )
     embed.description = "\n".join(_lines(findings, MOST_LINES, 3900))
+    end = "until it is revoked" if person.expires_at is None else f"to the end of {last_day(person.expires_at)} (UTC)"
+    embed.set_footer(text=f"Consent: {'pictures and the wall' if person.scope is Scope.WALL else 'pictures'}, {end}")
     return embed
 
 
@@ -91,7 +141,7 @@ def receipt_text(receipt: Receipt, member: Member) -> str:
     photos = ", ".join(code(short_name(photo)) for photo in receipt.photos)
     return (
         f"Deleted {name}: {count(len(receipt.photos), 'photo')} ({photos}), the record of consent, and what was "
-        f"remembered of them. {PICTURES_STAY}"
+        f"remembered of them. {PICTURES_STAY} {USE_REVOKE}"
     )
 
 

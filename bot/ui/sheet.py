@@ -23,6 +23,7 @@ MARGIN = 40
 LARGEST_SIDE = 6000
 LARGEST_BYTES = 9 * 2**20
 THUMBNAIL = (48, 320)
+WORDS = {ItemState.FAILED: "failed", ItemState.WITHHELD: "withheld"}
 FIXED = {"seed": "first seed"}
 """What all cells share and a sheet tells, in words."""
 
@@ -207,7 +208,7 @@ class Canvas:
             self.paper.paste(picture, (x, y))
         else:
             self.pen.rectangle((x, y, x + self.width - 1, y + self.height - 1), HOLLOW)
-            word = "failed" if item.state is ItemState.FAILED else ""
+            word = WORDS.get(item.state, "")
             self._centred(word, x, y + self.height // 2 - 8, FAINT, self.font)
         if caption := block.captions.get(item.number):
             self._centred(caption, x, y + self.height + 3, FAINT, self.small)

@@ -4,13 +4,10 @@ import jinja2
 from aiohttp import web
 
 from bot.domain.ports import Gallery
-from bot.domain.stores import Accounts, Publications, SessionRepository
+from bot.domain.stores import Publications
 from bot.jobs.moderation import Moderation
 
 GALLERY: web.AppKey[Gallery] = web.AppKey("gallery")
 PUBLICATIONS: web.AppKey[Publications] = web.AppKey("publications")
 MODERATION: web.AppKey[Moderation] = web.AppKey("moderation")
-SESSIONS: web.AppKey[SessionRepository] = web.AppKey("sessions")
-ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts")
 TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates")
-TITLE: web.AppKey[str] = web.AppKey("title")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.job import Job, Progress
@@ -21,7 +21,7 @@ class ShortMemory:
     """A channel that, like Discord, keeps one message a nonce, until it forgets the nonces.
 
     `faults` strike the next posts, and while it is `silent` nothing gets through. `named` are the parts whose sheets
-    called the owner, `sought` tells since when each message was looked for.
+    called the owner, `sought` tells since when each message was looked for, `withdrawn` what was taken out of which.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class ShortMemory:
         self.faults: list[Exception] = []
         self.accepts_before_failing = False
         self.silent = False
+        self.withdrawn: list[tuple[int, frozenset[str] | None]] = []
         self._nonces: dict[str, int] = {}
 
     def forget(self) -> None:
@@ -69,6 +70,16 @@ class ShortMemory:
     ) -> None:
         self._through()
         self.shown.append((job.state.value, pausing, [remark for _, remark in remarks]))
+
+    async def withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
+        self._through()
+        if self.faults:
+            raise self.faults.pop(0)
+        message = self.messages[message_id - 1]
+        stay = () if files is None else tuple(name for name in message.names if name not in files)
+        if stay != message.names:
+            self.withdrawn.append((message_id, None if not stay else frozenset(message.names) - frozenset(stay)))
+        self.messages[message_id - 1] = replace(message, names=stay)
 
     @property
     def names(self) -> list[str]:

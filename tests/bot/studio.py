@@ -8,6 +8,7 @@ from PIL import Image
 
 from bot.domain.errors import CannotDraw
 from bot.domain.job import Place
+from bot.domain.ports import Gate
 from bot.jobs.forecast import Forecast
 from bot.jobs.meter import Meter
 from bot.jobs.queue import JobQueue
@@ -16,6 +17,7 @@ from bot.mecene.grammar import Grammar
 from bot.store.database import Sessions
 from bot.store.faces import Faces
 from bot.store.images import Images
+from bot.store.incidents import IncidentStore
 from bot.store.jobs import Jobs
 from bot.store.members import MemberSettings
 from sweeps.parameters import Value
@@ -23,6 +25,7 @@ from sweeps.plan import Prices
 from sweeps.recipe import Recipe
 from tests.bot.album import MINA, add
 from tests.bot.drawer import Drawer
+from tests.bot.warden import Warden
 
 HERE = Place(10, guild_id=7)
 
@@ -43,14 +46,16 @@ def quotes_of(
     drawer: Drawer,
     most: int = 5,
     production: Mapping[str, Value] | None = None,
+    gate: Gate | None = None,
 ) -> Quotes:
-    stores = Stores(Jobs(sessions), MemberSettings(sessions), Images(folder / "images"), faces)
+    stores = Stores(Jobs(sessions), MemberSettings(sessions), Images(folder / "images"), faces, IncidentStore(sessions))
     return Quotes(
         stores=stores,
         queue=queue,
         renderer=drawer,
         forecast=Forecast(drawer, queue, Meter(), Prices()),
         ideas=Grammar(),
+        gate=gate or Warden(),
         max_cells=most,
         production=production or {},
     )

@@ -42,6 +42,10 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
         web_sessions=NOBODY,
         audit=NOBODY,
         rules=Rules(),
+        showing=NOBODY,
+        wall_address="",
+        erasure=NOBODY,
+        moderation=NOBODY,
     )
     inter: Any = SimpleNamespace(
         author=SimpleNamespace(id=1, display_name="Mina", roles=[SimpleNamespace(id=role) for role in held]),

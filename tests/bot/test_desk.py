@@ -27,6 +27,7 @@ from sweeps.plan import Prices
 from tests.bot.album import add
 from tests.bot.conftest import store_leased, store_quote
 from tests.bot.drawer import Drawer
+from tests.bot.warden import Warden
 
 MINA, THEO = Member(1, "Mina", guild_id=11), Member(2, "Theo", guild_id=11)
 OPERATOR, ELSEWHERE = Member(3, "Ada", True, guild_id=11), Member(4, "Eve", True, guild_id=2)
@@ -56,9 +57,9 @@ def queue() -> JobQueue:
 @pytest.fixture
 def desk(jobs: Jobs, faces: Faces, leases: LeaseStore, queue: JobQueue, audit: Audit, tmp_path: Path) -> Desk:
     """A desk whose worker draws nothing, so that jobs stay where they are put."""
-    worker = Worker(queue, leases, Images(tmp_path), faces, Drawer(), Meter(), Prices(), lambda job: None)
+    worker = Worker(queue, leases, Images(tmp_path), faces, Drawer(), Warden(), Meter(), Prices(), lambda job: None)
     orders = OrderStore(jobs._sessions, leases.worker, 100)
-    return Desk(jobs, orders, faces, queue, worker, audit, Rules(weights={5: 2.5}, daily={5: 50}), Prices())
+    return Desk(jobs, orders, faces, queue, worker, Warden(), audit, Rules(weights={5: 2.5}, daily={5: 50}), Prices())
 
 
 async def quoted(jobs: Jobs, tokens: int = 0) -> Job:

@@ -148,6 +148,7 @@ async def test_a_job_of_a_new_database_is_not_taken_for_one_of_the_old(tmp_path:
 async def test_what_was_wholly_delivered_is_not_delivered_again(shift: Shift) -> None:
     channel = ShortMemory()
     job = await shift.drawn(2)
+    await shift.owed.posted(job.id, [1, 2], 1)
     assert await shift.owed.delivered(job)
     async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)

@@ -1,20 +1,25 @@
 """What members read of people: within Discord's limits, with nothing of a name that Discord would format."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.domain.erasure import ErasureReceipt
 from bot.domain.job import Member
-from bot.domain.person import Added, Finding, Person, Receipt, Verdict
+from bot.domain.person import CONSENT, CONSENT_WALL, Added, Finding, Person, Receipt, Scope, Verdict
 from bot.ui.cards import AMBER, GREEN, RED
 from bot.ui.people import (
     PICTURES_SHOW,
     PICTURES_STAY,
+    USE_REVOKE,
     about,
     added_text,
+    consent_text,
     lint_card,
     people_list,
     receipt_text,
+    revoked_text,
     shared_text,
 )
 
@@ -29,6 +34,16 @@ def person(name: str = "mina", photos: int = 3, *, shared: bool = False, owner: 
     return Person(name, owner.id, owner.name, owner.guild_id, shared, added_at, HASHES[:photos])
 
 
+def consenting(scope: Scope = Scope.DRAW, days: int | None = None, owner: Member | None = MINA) -> Person:
+    """A person whose consent ends at the end of a day so many days from now."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return replace(person(owner=owner), scope=scope, expires_at=None if days is None else today + timedelta(days + 1))
+
+
+def day(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days)).date().isoformat()
+
+
 def finding(photo: str | None, verdict: Verdict = Verdict.FLAWED, text: str = "") -> Finding:
     return Finding(photo, verdict, "blurred", text or f"{photo or 'All'}: the face is blurred.")
 
@@ -40,6 +55,9 @@ def finding(photo: str | None, verdict: Verdict = Verdict.FLAWED, text: str = ""
         (person(photos=1, shared=True), THEO, "1 photo · of Mina · shared on this server"),
         (person(shared=True), Member(1, "Mina", guild_id=8), "3 photos · yours · shared elsewhere"),
         (person(owner=None), THEO, "3 photos · everybody's"),
+        (consenting(Scope.WALL), MINA, "3 photos · yours · not shared · on the wall"),
+        (consenting(days=9), MINA, f"3 photos · yours · not shared · until {day(9)}"),
+        (consenting(Scope.WALL, -1, None), THEO, f"3 photos · everybody's · on the wall · expired: until {day(-1)}"),
     ],
 )
 def test_a_person_is_told_in_a_few_words(whom: Person, member: Member, words: str) -> None:
@@ -104,7 +122,7 @@ def test_a_receipt_names_every_photo_that_is_gone() -> None:
     everything = receipt_text(Receipt(person(photos=16), HASHES, whole=True), MINA)
     assert everything.startswith("Deleted **mina**: 16 photos (`00000000`, ")
     told = "`00000000`), the record of consent, and what was remembered of them. "
-    assert everything.endswith(told + PICTURES_STAY)
+    assert everything.endswith(f"{told}{PICTURES_STAY} {USE_REVOKE}")
     assert len(receipt_text(Receipt(person("*" * 64, photos=16), HASHES, whole=True), THEO)) <= 2000
 
 
@@ -128,3 +146,45 @@ def test_a_receipt_for_somebody_elses_person_says_whose_it_was() -> None:
     assert operators.startswith("Deleted **mina**, a person of Mina: 3 photos (")
     one = receipt_text(Receipt(person(), HASHES[1:2], whole=False), THEO)
     assert one.startswith("Deleted photo 2 (00000000) of **mina**, a person of Mina, and what")
+
+
+def test_a_list_counts_those_who_may_be_drawn_and_shows_who_has_expired() -> None:
+    embed = people_list([consenting(days=3), consenting(days=-3)], MINA)
+    assert embed.title == "You may draw 1 person"
+    assert embed.description is not None and embed.description.count("expired: until") == 1
+    assert people_list([consenting(days=-3)], MINA).title == "You may draw no people"
+
+
+def test_the_lint_tells_what_a_person_consents_to_and_until_when() -> None:
+    assert lint_card(person(), []).footer.text == "Consent: pictures, until it is revoked"
+    lint = lint_card(consenting(Scope.WALL, 0), [])
+    assert lint.footer.text == f"Consent: pictures and the wall, to the end of {day(0)} (UTC)"
+
+
+def test_a_consent_is_told_with_what_was_agreed_to_and_its_end() -> None:
+    assert consent_text(consenting(Scope.WALL, 30)) == (
+        f"Recorded for **mina**, to the end of {day(30)} (UTC): “{CONSENT_WALL}” Photos and pictures of mina may be "
+        "shown on the wall. `/faces revoke` ends it at once."
+    )
+    assert consent_text(consenting()) == (
+        f"Recorded for **mina**, until it is revoked: “{CONSENT}” Photos and pictures of mina are not shown on the "
+        "wall. `/faces revoke` ends it at once."
+    )
+
+
+def test_a_receipt_for_a_revoked_consent_counts_what_is_gone_and_says_what_is_not_yet() -> None:
+    receipt = Receipt(person(photos=1), HASHES[:1], whole=True)
+    assert revoked_text(receipt, ErasureReceipt(12, 1, 10, 3, messages_left=0), MINA).splitlines() == [
+        "The consent for **mina** is revoked. Deleted:",
+        "- 1 photo (`00000000`), the record of consent, and what was remembered of them",
+        "- 12 pictures and 10 files of them",
+        "- 1 picture on the wall",
+        "- 3 messages in Discord, or the pictures in them",
+        "What was waiting to be drawn with them failed, and what was reserved for it was given back.",
+    ]
+    operators = revoked_text(receipt, ErasureReceipt(messages_left=1, files_left=2), THEO).splitlines()
+    assert operators[0] == "The consent for **mina** (of Mina) is revoked. Deleted:"
+    assert operators[5] == ("1 message in Discord was not reached yet. The console goes on by itself until it is gone.")
+    assert operators[6] == "2 files were not deleted yet. The console goes on by itself until they are gone."
+    longest = Receipt(person("*" * 64, photos=16, owner=Member(1, "*" * 100)), ("_" * 255 + ".png",) * 16, whole=True)
+    assert len(revoked_text(longest, ErasureReceipt(*[10**9] * 6), THEO)) <= 2000

@@ -33,6 +33,7 @@ from sweeps.recipe import Recipe, resolve
 from tests.bot.album import add, picture
 from tests.bot.conftest import HERE, MINA, THEO, store_leased
 from tests.bot.drawer import Drawer
+from tests.bot.warden import Warden
 
 
 @pytest.fixture(autouse=True)
@@ -64,12 +65,25 @@ class Shop:
 
 @asynccontextmanager
 async def at_work(
-    jobs: Jobs, folder: Path, drawer: Drawer | None = None, kind: type[LeaseStore] = LeaseStore, beat: float = 30.0
+    jobs: Jobs,
+    folder: Path,
+    drawer: Drawer | None = None,
+    kind: type[LeaseStore] = LeaseStore,
+    beat: float = 30.0,
+    gate: Warden | None = None,
 ) -> AsyncIterator[Shop]:
     queue, drawer, changed = JobQueue(8), drawer or Drawer(), list[Job]()
     async with kind(jobs._sessions, Presence(folder / "workers"), 30.0).held() as leases:
         worker = Worker(
-            queue, leases, Images(folder), Faces(folder / "faces"), drawer, Meter(), Prices(1, 1), changed.append
+            queue,
+            leases,
+            Images(folder),
+            Faces(folder / "faces"),
+            drawer,
+            gate or Warden(),
+            Meter(),
+            Prices(1, 1),
+            changed.append,
         )
         async with worker.beating(beat), worker.working():
             yield Shop(worker, queue, drawer, leases, OrderStore(jobs._sessions, leases.worker, 1000), changed)

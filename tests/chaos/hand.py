@@ -45,6 +45,7 @@ from bot.store.schema import JobRow
 from sweeps.parameters import Value
 from sweeps.plan import Pace, Prices
 from sweeps.recipe import Recipe
+from tests.bot.warden import Warden
 from tests.chaos.exchange import Address, Wire
 
 log = structlog.get_logger("atelier.chaos")
@@ -199,12 +200,12 @@ class Hand:
             post = Post(jobs, OwedStore(sessions), images, self.channel(), lambda *_: b"a sheet", give_up)
             outbox = await stack.enter_async_context(Outbox(post).delivering())
             leases = await stack.enter_async_context(self.leases(sessions, Presence(task.folder / task.machine)).held())
-            worker = self.worker_kind(queue, leases, images, faces, self.renderer(), Meter(), prices, changed)
+            worker = self.worker_kind(queue, leases, images, faces, self.renderer(), Warden(), Meter(), prices, changed)
             await stack.enter_async_context(worker.beating(self.beat_seconds))
             await stack.enter_async_context(worker.working())
             orders = OrderStore(sessions, leases.worker, STARTING)
             rules = Rules(queued=10_000, daily_for_all=task.daily)
-            desk = Desk(jobs, orders, faces, queue, worker, Audit(sessions), rules, prices)
+            desk = Desk(jobs, orders, faces, queue, worker, Warden(), Audit(sessions), rules, prices)
             await worker.claim()
             await outbox.resume()
             yield AtWork(sessions, desk)

@@ -93,32 +93,38 @@ def data_folder(folder: Path, cache: Path) -> Path:
 
 
 @asynccontextmanager
+async def console_on(sandbox: Sandbox, data: Path, cache: Path, **overrides: object) -> AsyncIterator[Running]:
+    """A console in this process, one at a time: disnake keeps addresses and subcommands a process."""
+    settings = read(
+        _env_file=None,
+        discord_token=sandbox.token,
+        discord_api_url=sandbox.api_url,
+        data_dir=data_folder(data, cache),
+        model_dir=str(data / "models"),
+        log_level="WARNING",
+        web_port=0,
+        **{"model_family": "tiny"} | overrides,
+    )
+    address, stop = Route.BASE, asyncio.Event()
+    console = asyncio.create_task(run_console(settings, stop))
+    try:
+        ready = asyncio.create_task(sandbox.ready())
+        await asyncio.wait((ready, console), return_when=asyncio.FIRST_COMPLETED)
+        if console.done():
+            console.result()
+        await ready
+        yield Running(sandbox)
+    finally:
+        stop.set()
+        await asyncio.wait_for(console, 60)
+        Route.BASE = address  # a setting of disnake's, and so of the whole process
+
+
+@asynccontextmanager
 async def running(data: Path, cache: Path, **overrides: object) -> AsyncIterator[Running]:
-    """Sandbox and console in this process, one at a time: disnake keeps addresses and subcommands a process."""
-    async with strict_sandbox() as sandbox:
-        settings = read(
-            _env_file=None,
-            discord_token=sandbox.token,
-            discord_api_url=sandbox.api_url,
-            data_dir=data_folder(data, cache),
-            model_dir=str(data / "models"),
-            log_level="WARNING",
-            web_port=0,
-            **{"model_family": "tiny"} | overrides,
-        )
-        address, stop = Route.BASE, asyncio.Event()
-        console = asyncio.create_task(run_console(settings, stop))
-        try:
-            ready = asyncio.create_task(sandbox.ready())
-            await asyncio.wait((ready, console), return_when=asyncio.FIRST_COMPLETED)
-            if console.done():
-                console.result()
-            await ready
-            yield Running(sandbox)
-        finally:
-            stop.set()
-            await asyncio.wait_for(console, 60)
-            Route.BASE = address  # a setting of disnake's, and so of the whole process
+    """Sandbox and console in this process."""
+    async with strict_sandbox() as sandbox, console_on(sandbox, data, cache, **overrides) as atelier:
+        yield atelier
 
 
 Open = Callable[..., AbstractAsyncContextManager[Running]]

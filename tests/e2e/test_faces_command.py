@@ -15,7 +15,7 @@ from skimage import data
 
 from bot.sandbox import File
 from bot.sandbox.driver import Member
-from bot.ui.people import PICTURES_SHOW, PICTURES_STAY
+from bot.ui.people import PICTURES_SHOW, PICTURES_STAY, USE_REVOKE
 from bot.ui.portraits import MARKS
 from tests.e2e.conftest import Open, Running
 
@@ -95,7 +95,7 @@ async def test_photos_are_added_looked_over_shown_and_deleted(atelier: Running) 
     assert receipt.ephemeral
     assert receipt.content == (
         f"Deleted **Eileen**: 2 photos (`{photos[1]}`, `{photos[2]}`), the record of consent, and what was remembered "
-        f"of them. {PICTURES_STAY}"
+        f"of them. {PICTURES_STAY} {USE_REVOKE}"
     )
     listed = await theo.run("/faces list")
     assert "Nobody yet." in listed.embeds[0]["description"]

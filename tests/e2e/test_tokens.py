@@ -207,7 +207,8 @@ async def test_a_code_makes_a_browsers_tokens_the_members_once(open_console: Ope
         _, browser = await web.create({}, 50, timedelta(hours=1))
         with pytest.raises(Refusal, match="does not fit"):
             await web.link(browser.id, codes[0])  # the second took its place
-        assert (await web.link(browser.id, codes[1])).member_id == int(theo.id)
+        _, linked = await web.link(browser.id, codes[1])
+        assert linked.member_id == int(theo.id)
         assert await balance(theo) == (
             "**1,050** free",
             ["`+50` from a web session that became yours", "`+1,000` to begin with"],

@@ -164,7 +164,7 @@ async def test_failed_images_alone_are_drawn_again_and_paid_for_then(
     await leases.settle(leased.lease, 3, ItemState.DRAWN, image=IMAGE, tokens=1)
     done = await leases.end(leased.lease)
     assert done is not None
-    await OwedStore(sessions).delivered(done)
+    await OwedStore(sessions).delivered(done, given_up=True)
     await OwedStore(sessions).sheet_posted(done, "", 7)
     assert [job.id for job in await jobs.retriable(MINA.id)] == [leased.job.id]
     again = await orders.retry(leased.job.id, TERMS, 1)

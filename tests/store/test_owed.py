@@ -16,7 +16,8 @@ from bot.store.leases import LeaseStore
 from bot.store.orders import OrderStore
 from bot.store.owed import NO_MESSAGE, OwedStore
 from bot.store.presence import Presence
-from bot.store.schema import OutboxRow
+from bot.store.publications import PublicationStore
+from bot.store.schema import JobRow, OutboxRow
 from tests.store.conftest import STARTING, TERMS, accepted
 
 IMAGE = "a" * 64
@@ -192,7 +193,7 @@ async def test_a_job_that_is_tried_again_is_owed_once_more_whatever_is_said_of_i
     job = await Jobs(sessions).get(first.id)
     assert job is not None and not job.delivered
     await owed.sheet_posted(again, "", 78)
-    assert await owed.delivered(again)
+    assert await owed.delivered(again, given_up=True)
     assert await owed.sheets(first.id) == {"": 78}
 
 
@@ -205,6 +206,45 @@ async def test_jobs_that_ended_and_were_not_delivered_come_in_the_order_they_wer
     assert await mine.settle(again.lease, 2, ItemState.FAILED, remark="no")
     await mine.end(again.lease)
     assert [job.id for job in await owed.undelivered()] == [quoted_last.id, quoted_first.id]
-    assert await owed.delivered(quoted_last)
-    assert await owed.delivered(replace(quoted_first, attempt=1))
+    assert await owed.delivered(quoted_last, given_up=True)
+    assert await owed.delivered(replace(quoted_first, attempt=1), given_up=True)
     assert await owed.undelivered() == []
+
+
+async def on_the_wall(sessions: Sessions) -> list[int]:
+    return [each.number for each in await PublicationStore(sessions).changed()]
+
+
+async def test_what_is_posted_comes_on_the_wall_with_it_where_the_operator_wants_that(
+    sessions: Sessions, mine: LeaseStore
+) -> None:
+    leased = await drawn(sessions, mine, 1, 2, 3)
+    plain, publishing = OwedStore(sessions), OwedStore(sessions, publishing=True)
+    await plain.posted(leased.job.id, [1], 601)
+    assert await on_the_wall(sessions) == []
+    await publishing.posted(leased.job.id, [1], 602)  # it stood there before, and was not to be shown
+    assert await on_the_wall(sessions) == []
+    await publishing.withhold(leased.job.id, 3, "too large")
+    await publishing.posted(leased.job.id, [2, 3, 4], 603)  # withheld, and not drawn at all
+    assert await on_the_wall(sessions) == [2]
+
+
+async def test_what_was_taken_down_is_not_put_up_again_by_a_second_word_of_the_same_message(
+    sessions: Sessions, mine: LeaseStore
+) -> None:
+    leased = await drawn(sessions, mine, 1)
+    owed = OwedStore(sessions, publishing=True)
+    await owed.posted(leased.job.id, [1], 601)
+    await PublicationStore(sessions).take_down(leased.job.id)
+    await owed.posted(leased.job.id, [1], 601)
+    assert await on_the_wall(sessions) == []
+
+
+async def test_photos_that_somebody_brought_are_never_published_by_themselves(
+    sessions: Sessions, mine: LeaseStore
+) -> None:
+    leased = await drawn(sessions, mine, 1)
+    async with sessions.begin() as session:
+        await session.execute(update(JobRow).where(JobRow.id == leased.job.id).values(kind="detail"))
+    await OwedStore(sessions, publishing=True).posted(leased.job.id, [1], 601)
+    assert await on_the_wall(sessions) == []

@@ -13,7 +13,7 @@ from bot.domain.errors import NotFound, Refusal
 from bot.store import ledger
 from bot.store.database import Sessions
 from bot.store.schema import AccountRow, LinkCodeRow, WebSessionRow, now
-from bot.store.web_sessions import LETTERS, WRONG_CODE
+from bot.store.web_sessions import LETTERS, WRONG_CODE, WebSessions
 from tests.store.conftest import STARTING
 from tests.store.till import HOUR, Till
 
@@ -101,19 +101,100 @@ async def test_what_is_stored_of_a_code_is_its_hash(till: Till) -> None:
 async def test_a_link_moves_the_sessions_tokens_to_the_member(till: Till) -> None:
     visitor = await till.visitor(20)
     await till.balance(MINA)
-    linked = await till.web.link(visitor, await till.web.code(MINA, HOUR))
-    assert (linked.id, linked.member_id) == (visitor, MINA)
-    assert await till.balance(MINA) == await till.balance(visitor) == Balance(STARTING + 20, 0)
+    _, linked = await till.web.link(visitor, await till.web.code(MINA, HOUR))
+    assert linked.member_id == MINA
+    assert await till.balance(MINA) == await till.balance(linked.id) == Balance(STARTING + 20, 0)
     newest, *_ = await till.ledger.history(MINA)
     assert (newest.kind, newest.tokens) == (Kind.LINK, 20)
     await till.check()
 
 
-async def test_the_secret_finds_the_linked_session(till: Till) -> None:
-    secret, opened = await till.web.create({"a": 1}, 20, HOUR)
-    linked = await till.web.link(opened.id, await till.web.code(MINA, HOUR))
+async def test_a_link_renews_the_secret_and_the_old_one_opens_nothing(till: Till) -> None:
+    known, opened = await till.web.create({"a": 1}, 20, HOUR)
+    secret, linked = await till.web.link(opened.id, await till.web.code(MINA, HOUR))
+    assert secret != known and len(secret) >= 43
     assert await till.web.find(secret) == linked
-    assert linked.data == {"a": 1}
+    assert (linked.id, linked.data) == (sha256(secret.encode()).hexdigest(), {"a": 1})
+    assert (linked.created_at, linked.expires_at) == (opened.created_at, opened.expires_at)
+    assert await till.web.find(known) is None
+    for act in (till.web.update(opened.id, {}), till.web.balance(opened.id), till.hold(await till.job(), opened.id, 1)):
+        with pytest.raises(NotFound, match="This session has ended"):
+            await act
+
+
+async def test_a_refused_link_leaves_the_secret_as_it_was(till: Till) -> None:
+    secret, opened = await till.web.create({}, 20, HOUR)
+    with pytest.raises(Refusal, match=re.escape(WRONG_CODE)):
+        await till.web.link(opened.id, "AAAA-AAAA")
+    assert await till.web.find(secret) == opened
+
+
+async def test_whom_discord_names_gets_the_session_as_by_a_code(till: Till) -> None:
+    known, opened = await till.web.create({"a": 1}, 20, HOUR)
+    secret, linked = await till.web.sign_in(opened.id, MINA)
+    assert (await till.web.find(secret), await till.web.find(known)) == (linked, None)
+    assert (linked.member_id, linked.data) == (MINA, {"a": 1})
+    assert await till.balance(MINA) == await till.balance(linked.id) == Balance(STARTING + 20, 0)
+    again, same = await till.web.sign_in(linked.id, MINA)
+    assert again != secret and await till.balance(same.id) == Balance(STARTING + 20, 0)
+    with pytest.raises(Refusal, match="This browser is linked to another member already"):
+        await till.web.sign_in(same.id, THEO)
+    assert await till.web.find(again) == same, "who was refused has renewed nothing"
+    with pytest.raises(NotFound, match="This session has ended"):
+        await till.web.sign_in(NOBODY, MINA)
+    await till.check()
+
+
+async def test_a_session_that_was_ended_is_gone_and_its_member_keeps_all(till: Till) -> None:
+    secret, opened = await till.web.create({}, 20, HOUR)
+    other, _ = await till.web.create({}, 7, HOUR)
+    renewed, linked = await till.web.link(opened.id, await till.web.code(MINA, HOUR))
+    await till.web.end(linked.id)
+    assert [await till.web.find(each) for each in (secret, renewed)] == [None, None]
+    assert await till.web.find(other) is not None
+    assert await till.balance(MINA) == Balance(STARTING + 20, 0)
+    await till.web.end(linked.id)
+    await till.web.end(NOBODY)
+    await till.check()
+
+
+async def test_what_is_held_of_an_ended_session_is_still_captured_and_released(till: Till) -> None:
+    visitor, job = await till.visitor(20), await till.job()
+    await till.hold(job, visitor, 10)
+    await till.web.end(visitor)
+    assert await till.capture(job, 1, 4) == 4
+    assert await till.release(job) == 6
+    await till.check()
+
+
+async def sessions_and_codes(till: Till) -> tuple[int, int]:
+    async with till.sessions.reading() as session:
+        counts = [
+            await session.scalar(select(func.count()).select_from(table)) for table in (WebSessionRow, LinkCodeRow)
+        ]
+    return counts[0] or 0, counts[1] or 0
+
+
+async def test_expired_sessions_and_codes_are_forgotten_now_and_then_and_the_books_stay_right(till: Till) -> None:
+    await till.web.create({}, 20, PAST)
+    await till.web.create({}, 0, PAST)
+    secret, _ = await till.web.create({}, 7, HOUR)
+    await till.web.code(MINA, PAST)
+    await till.web.code(THEO, HOUR)
+    assert await sessions_and_codes(till) == (3, 2), "this console has looked just now"
+    later = WebSessions(till.sessions, STARTING)
+    await later.create({}, 0, HOUR)
+    assert await sessions_and_codes(till) == (2, 1)
+    assert await till.web.find(secret) is not None
+    assert sorted(balance.available for balance in (await till.check()).values()) == [0, 0, 7, 20]
+
+
+async def test_consoles_that_clean_up_at_once_do_not_block_each_other(till: Till) -> None:
+    for _ in range(30):
+        await till.web.create({}, 0, PAST)
+    consoles = [WebSessions(till.sessions, STARTING) for _ in range(6)]
+    await asyncio.gather(*(each.create({}, 1, HOUR) for each in consoles))
+    assert (await sessions_and_codes(till))[0] == 6
 
 
 async def test_a_member_who_was_never_seen_begins_with_the_link(till: Till) -> None:
@@ -131,7 +212,8 @@ async def test_a_member_who_was_never_seen_begins_with_the_link(till: Till) -> N
 async def test_a_code_may_be_typed_in_any_way(till: Till, typed: str) -> None:
     visitor, code = await till.visitor(20), await till.web.code(MINA, HOUR)
     forms = {"lower": code.lower(), "bare": code.replace("-", ""), "spaced": " ".join(code.replace("-", "–"))}
-    assert (await till.web.link(visitor, typed.format(code, **forms))).member_id == MINA
+    _, linked = await till.web.link(visitor, typed.format(code, **forms))
+    assert linked.member_id == MINA
 
 
 async def test_a_wrong_a_used_an_old_and_a_replaced_code_are_refused_alike(till: Till) -> None:
@@ -187,7 +269,8 @@ async def test_a_session_is_linked_to_its_member_again_without_a_change(till: Ti
     visitor = await till.visitor(20)
     await till.link(visitor, MINA)
     code = await till.web.code(MINA, HOUR)
-    assert (await till.web.link(visitor, code)).member_id == MINA
+    _, linked = await till.web.link(till.id_of(visitor), code)
+    assert linked.member_id == MINA
     assert await till.balance(MINA) == Balance(STARTING + 20, 0)
     with pytest.raises(Refusal, match=re.escape(WRONG_CODE)):
         await till.web.link(await till.visitor(20), code)
@@ -199,8 +282,9 @@ async def test_a_session_of_one_member_is_not_linked_to_another_whose_code_stays
     await till.link(visitor, MINA)
     code = await till.web.code(THEO, HOUR)
     with pytest.raises(Refusal, match="This browser is linked to another member already"):
-        await till.web.link(visitor, code)
-    assert (await till.web.link(await till.visitor(7), code)).member_id == THEO
+        await till.web.link(till.id_of(visitor), code)
+    _, linked = await till.web.link(await till.visitor(7), code)
+    assert linked.member_id == THEO
     assert [await till.balance(member) for member in (MINA, THEO)] == [
         Balance(STARTING + 20, 0),
         Balance(STARTING + 7, 0),
@@ -219,14 +303,15 @@ async def test_a_link_that_fails_half_way_leaves_both_as_they_were(till: Till, m
         await till.web.link(visitor, code)
     assert await till.balance(visitor) == Balance(20, 0)
     assert await till.balance(MINA) == Balance(STARTING, 0)
-    assert (await till.web.link(visitor, code)).member_id == MINA, "the code is still good"
+    _, linked = await till.web.link(visitor, code)
+    assert linked.member_id == MINA, "the code is still good"
 
 
 async def test_of_many_browsers_with_one_code_one_is_linked(till: Till) -> None:
     visitors = [await till.visitor(20) for _ in range(12)]
     code = await till.web.code(MINA, HOUR)
     results = await asyncio.gather(*(till.web.link(each, code) for each in visitors), return_exceptions=True)
-    linked = [result for result in results if isinstance(result, WebSession)]
+    linked = [result for result in results if isinstance(result, tuple)]
     refused = [str(result) for result in results if isinstance(result, Refusal)]
     assert (len(linked), refused) == (1, [WRONG_CODE] * 11)
     assert await till.balance(MINA) == Balance(STARTING + 20, 0)
@@ -237,9 +322,9 @@ async def test_of_many_members_who_link_one_browser_at_once_one_gets_it(till: Ti
     visitor, members = await till.visitor(20), range(1, 9)
     codes = [await till.web.code(member, HOUR) for member in members]
     results = await asyncio.gather(*(till.web.link(visitor, code) for code in codes), return_exceptions=True)
-    (linked,) = [result for result in results if isinstance(result, WebSession)]
-    refused = [result for result in results if isinstance(result, Refusal)]
-    assert len(refused) == 7 and all("linked to another member already" in str(refusal) for refusal in refused)
+    ((_, linked),) = [result for result in results if isinstance(result, tuple)]
+    refused = [result for result in results if isinstance(result, NotFound)]
+    assert len(refused) == 7 and all("This session has ended" in str(refusal) for refusal in refused)
     has = {member: (await till.balance(member)).available for member in members}
     assert has == {member: STARTING + (20 if member == linked.member_id else 0) for member in members}
     await till.check()

@@ -33,6 +33,7 @@ class Till:
         self.sessions = sessions
         self.ledger = ledger.Ledger(sessions, STARTING)
         self.web = WebSessions(sessions, STARTING)
+        self._renewed: dict[str, str] = {}
 
     async def jobs(self, count: int, kind: str = "sweep") -> list[int]:
         """So many accepted jobs; who owns them is not the ledger's concern."""
@@ -60,9 +61,13 @@ class Till:
         return job
 
     async def visitor(self, tokens: int) -> str:
-        """A web session with that many tokens."""
+        """A web session with that many tokens, by the id that it begins with."""
         _, opened = await self.web.create({}, tokens, HOUR)
         return opened.id
+
+    def id_of(self, visitor: str) -> str:
+        """The id of a web session as it is now: it gets a new one with each link."""
+        return self._renewed.get(visitor, visitor)
 
     @asynccontextmanager
     async def payer(self, payer: Payer) -> AsyncIterator[tuple[AsyncSession, AccountRow]]:
@@ -71,7 +76,7 @@ class Till:
             if isinstance(payer, int):
                 yield session, await ledger.account_of(session, payer, STARTING)
             else:
-                yield session, await account_of_session(session, payer, STARTING)
+                yield session, await account_of_session(session, self.id_of(payer), STARTING)
 
     async def hold(self, job: int, payer: Payer, tokens: int, attempt: int = 0) -> None:
         async with self.payer(payer) as (session, account):
@@ -90,10 +95,11 @@ class Till:
         return await self.ledger.grant(ADA, member_id, tokens, note, key or uuid4().hex)
 
     async def link(self, web_session: str, member_id: int) -> None:
-        await self.web.link(web_session, await self.web.code(member_id, HOUR))
+        _, linked = await self.web.link(self.id_of(web_session), await self.web.code(member_id, HOUR))
+        self._renewed[web_session] = linked.id
 
     async def balance(self, payer: Payer) -> Balance:
-        return await (self.ledger.balance(payer) if isinstance(payer, int) else self.web.balance(payer))
+        return await (self.ledger.balance(payer) if isinstance(payer, int) else self.web.balance(self.id_of(payer)))
 
     async def spent(self) -> int:
         """What the house has got."""

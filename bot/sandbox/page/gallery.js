@@ -7,6 +7,7 @@ import { openLightbox } from "./lightbox.js";
 // How many pictures stand in each row, by how many there are.
 const ROWS = [[], [1], [2], [1, 2], [2, 2], [2, 3], [3, 3], [3, 4], [2, 3, 3], [3, 3, 3], [3, 3, 4]];
 const FRIENDLY = 280; // CSS pixels: a smaller picture is enlarged to this, smoothly
+const SPOILER = "SPOILER_"; // how the name of a file begins that nobody sees unasked
 const LARGEST = { width: 520, height: 350 };
 
 /**
@@ -38,7 +39,8 @@ export function mosaic(pictures, key = "") {
   }
   node.addEventListener("click", (event) => {
     const tile = event.target.closest(".tile");
-    if (tile) openLightbox(pictures, [...node.querySelectorAll(".tile")].indexOf(tile));
+    if (tile?.classList.contains("spoiler")) reveal(tile);
+    else if (tile) openLightbox(pictures, [...node.querySelectorAll(".tile")].indexOf(tile));
   });
   return node;
 }
@@ -71,9 +73,16 @@ function tile(picture, ratio) {
   const style = ratio
     ? { "aspect-ratio": String(ratio) }
     : { width: `${width}px`, "aspect-ratio": `${width} / ${height}` };
+  const hidden = picture.filename.startsWith(SPOILER);
   return element(
-    "button.tile",
-    { type: "button", "aria-label": `Enlarge ${name}`, title: picture.filename, style },
+    `button.tile${hidden ? ".spoiler" : ""}`,
+    {
+      type: "button",
+      "aria-label": hidden ? "Show what is behind the spoiler" : `Enlarge ${name}`,
+      title: picture.filename,
+      style,
+      data: { name },
+    },
     element("img", {
       src: picture.url,
       alt: name,
@@ -81,6 +90,12 @@ function tile(picture, ratio) {
       data: { testid: "attachment-image", filename: picture.filename },
     }),
   );
+}
+
+// What is behind a spoiler is shown by the first press, and enlarged by the next.
+function reveal(tile) {
+  tile.classList.remove("spoiler");
+  tile.setAttribute("aria-label", `Enlarge ${tile.dataset.name}`);
 }
 
 function fit({ width = FRIENDLY, height = FRIENDLY }) {

@@ -1,0 +1,217 @@
+"""Erasure in the records: pictures are forgotten at once; what channels and disk still have of them is noted down."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.erasure import Erased, Withdrawal
+from bot.domain.gate import IncidentState
+from bot.domain.job import ACCEPTED, ItemState, JobState
+from bot.store import rows
+from bot.store.database import Sessions
+from bot.store.orders import end
+from bot.store.schema import (
+    IncidentRow,
+    ItemRow,
+    JobRow,
+    MarkRow,
+    OutboxRow,
+    PublicationRow,
+    SheetRow,
+    WithdrawalRow,
+    now,
+)
+from bot.store.withdrawals import (
+    FORMER,
+    NO_MESSAGE,
+    UNWELCOME,
+    chunks,
+    discard,
+    unreferenced,
+    withdraw,
+    withdraw_erased,
+    withdrawal,
+)
+from sweeps.recipe import PHOTO
+
+
+class ErasureStore:
+    """The Erasures port on a database."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def of_person(self, name: str, since: datetime | None = None) -> list[tuple[int, int]]:
+        """Job and number of each picture that shows this person: drawn since then, or not drawn yet.
+
+        What was only quoted has no pictures, and is asked for the person's consent before it is drawn.
+        """
+        people = ItemRow.recipe["face_folder"].as_string()
+        found = (
+            select(ItemRow.job_id, ItemRow.number, people)
+            .join(JobRow, JobRow.id == ItemRow.job_id)
+            .where(JobRow.state != JobState.QUOTED.value, people.contains(name, autoescape=True))
+            .order_by(ItemRow.job_id, ItemRow.number)
+        )
+        if since is not None:
+            waits = ItemRow.state == ItemState.WAITING.value
+            found = found.where(waits | (func.coalesce(ItemRow.settled_at, JobRow.created_at) >= since))
+        async with self._sessions.surveying() as session:
+            return [(job, number) for job, number, told in await session.execute(found) if name in told.split(", ")]
+
+    async def erase(self, pictures: Collection[tuple[int, int]], remark: str) -> Erased:
+        """Forget these pictures, in one transaction: image, wall entry, marks, incident, and what is owed of them.
+
+        What waits to be drawn fails, and a job of which nothing waits any more ends, with what is held for it given
+        back. Of a message that was begun and of which nobody knows whether it arrived, the pictures stay owed, without
+        an image: whoever delivers looks for it, and `withdraw_erased` sees to the rest.
+        """
+        numbers: dict[int, set[int]] = {}
+        for job_id, number in pictures:
+            numbers.setdefault(job_id, set()).add(number)
+        tally = _Tally()
+        async with self._sessions.begin() as session:
+            for job_id in sorted(numbers):  # in one order, so that nobody waits for somebody who waits for them
+                row = await session.get(JobRow, job_id, with_for_update=True, populate_existing=True)
+                if row is not None and row.state != JobState.QUOTED.value:
+                    await _erase(session, row, sorted(numbers[job_id]), remark, tally)
+            images = await unreferenced(session, tally.images, numbers)
+            disk = await discard(session, images)
+            messages = {row.id: withdrawal(row) for row in tally.messages}
+            return Erased(
+                tally.pictures,
+                tally.wall_entries,
+                tally.sheets,
+                tuple(images),
+                tuple(messages[id] for id in sorted(messages)),
+                tuple(sorted(tally.jobs)),
+                withdrawal(disk) if disk else None,
+            )
+
+    async def withdrawals(self) -> list[Withdrawal]:
+        """What is still to be taken out of the channels, and off the disk, the oldest first."""
+        async with self._sessions.reading() as session:
+            found = await session.scalars(select(WithdrawalRow).order_by(WithdrawalRow.id))
+            return [withdrawal(row) for row in found]
+
+    async def withdrawn(self, done: Withdrawal) -> None:
+        """It is out of its channel, or never will be; where more of its message is to go since, that stays."""
+        async with self._sessions.begin() as session:
+            row = await session.get(WithdrawalRow, done.id, with_for_update=True)
+            if row is not None and withdrawal(row) == done:
+                await session.delete(row)
+
+
+@dataclass
+class _Tally:
+    """What one erasure has come to so far."""
+
+    pictures: int = 0
+    wall_entries: int = 0
+    sheets: int = 0
+    images: set[str] = field(default_factory=set)
+    messages: list[WithdrawalRow] = field(default_factory=list)
+    jobs: set[int] = field(default_factory=set)
+
+
+async def _erase(session: AsyncSession, job: JobRow, numbers: Sequence[int], remark: str, tally: _Tally) -> None:
+    """Erase these pictures of one job, whose row is locked."""
+    items = [
+        row
+        for some in chunks(numbers)
+        for row in await session.scalars(
+            select(ItemRow).where(ItemRow.job_id == job.id, ItemRow.number.in_(some)).with_for_update()
+        )
+    ]
+    gone = [row for row in items if row.image is not None]
+    waiting = [row for row in items if row.state == ItemState.WAITING.value]
+    tally.images |= {row.image for row in gone if row.image is not None}
+    tally.images |= {photo for row in items if (photo := row.recipe.get(PHOTO))}
+    for row in waiting:
+        row.state, row.remark, row.settled_at = ItemState.FAILED.value, remark, now()
+    for row in gone:
+        row.image, row.remark = None, remark
+    incidents = await _drop_incidents(session, job.id, numbers, tally)
+    for row in items:
+        if row.number in incidents:
+            row.remark = remark
+    await session.flush()
+    tally.pictures += len(gone) + len(incidents)
+    tally.wall_entries += await _take_down(session, job.id, numbers)
+    if gone:
+        await _withdraw_messages(session, job, [row.number for row in gone], tally)
+        await _withdraw_sheets(session, job, gone, tally)
+    if gone or waiting or incidents:
+        tally.jobs.add(job.id)
+    if waiting and JobState(job.state) in ACCEPTED:
+        await end(session, job)
+
+
+async def _withdraw_messages(session: AsyncSession, job: JobRow, numbers: Sequence[int], tally: _Tally) -> None:
+    """Note down which messages carry these pictures, and forget what was owed of them and not begun."""
+    carried: set[int] = set()
+    for some in chunks(numbers):
+        owed = select(OutboxRow).where(OutboxRow.job_id == job.id, OutboxRow.number.in_(some)).with_for_update()
+        for row in await session.scalars(owed):
+            if row.message_id is not None and row.message_id > NO_MESSAGE:
+                carried.add(row.message_id)
+            elif row.message_id is None and row.batch is None:
+                row.message_id = NO_MESSAGE
+    await session.flush()
+    for message_id in sorted(carried):
+        tally.messages += await withdraw_erased(session, job, message_id)
+
+
+async def _withdraw_sheets(session: AsyncSession, job: JobRow, gone: Sequence[ItemRow], tally: _Tally) -> None:
+    """Note down the sheets that show one of these pictures: of their part, and of each time it was tried."""
+    layout = rows.job(job).layout
+    parts = {layout.part(rows.item(row)) for row in gone} if layout.apart else {""}
+    for sheet in await session.scalars(select(SheetRow).where(SheetRow.job_id == job.id).with_for_update()):
+        if sheet.part.rpartition(FORMER)[2] not in parts:
+            continue
+        if sheet.message_id is None:
+            sheet.message_id = UNWELCOME
+        elif sheet.message_id > NO_MESSAGE:
+            tally.messages.append(await withdraw(session, job.channel_id, sheet.message_id, None))
+            tally.sheets += 1
+            sheet.message_id = NO_MESSAGE
+    await session.flush()
+
+
+async def _take_down(session: AsyncSession, job_id: int, numbers: Sequence[int]) -> int:
+    """Take these pictures off the wall, with their marks; how many were there."""
+    count = 0
+    for some in chunks(numbers):
+        theirs = (PublicationRow.job_id == job_id) & PublicationRow.number.in_(some)
+        # Whoever stars one of them at this moment comes before, or finds it gone.
+        locking = select(PublicationRow.number).where(theirs).order_by(PublicationRow.number).with_for_update()
+        if not (await session.scalars(locking)).all():
+            continue
+        count += await session.scalar(select(func.count()).where(theirs, ~PublicationRow.gone)) or 0
+        values = {"gone": True, "stars": 0, "ratings": 0, "rating_sum": 0, "changed_at": _moment(session)}
+        await session.execute(update(PublicationRow).where(theirs).values(values))
+        await session.execute(delete(MarkRow).where(MarkRow.job_id == job_id, MarkRow.number.in_(some)))
+    return count
+
+
+async def _drop_incidents(session: AsyncSession, job_id: int, numbers: Sequence[int], tally: _Tally) -> set[int]:
+    """Forget the pictures that operators were still to judge; which of the items they were."""
+    dropped = set()
+    for some in chunks(numbers):
+        theirs = (IncidentRow.job_id == job_id) & IncidentRow.number.in_(some) & IncidentRow.image.is_not(None)
+        for row in await session.scalars(select(IncidentRow).where(theirs).order_by(IncidentRow.id).with_for_update()):
+            tally.images.add(row.image or "")
+            row.image = None
+            if row.state == IncidentState.OPEN.value:
+                row.state = IncidentState.DELETED.value
+                dropped.add(row.number or 0)
+    return dropped
+
+
+def _moment(session: AsyncSession) -> Any:
+    """This moment by the database's clock, which is one for all consoles; SQLite's is this machine's."""
+    return func.clock_timestamp() if session.get_bind().dialect.name == "postgresql" else now()

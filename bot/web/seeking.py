@@ -1,0 +1,95 @@
+"""Seeking: what a visitor looks for, as it stands in an address; state lives nowhere else."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from bot.domain.errors import Refusal
+from bot.domain.wall import LEAST_RATING, MOST_RATING, Choices, Order, Query
+from sweeps.parameters import CATALOGUE
+from sweeps.words import quote
+
+WORDS, PERSON, JOB, MEMBER, RATING, STARRED, ORDER, AFTER = (
+    "q", "person", "job", "member", "rating", "starred", "order", "after",
+)  # fmt: skip
+MOST_WORDS, LONGEST = 12, 200
+ORDERS = {Order.NEWEST: "newest first", Order.BEST: "best rated first", Order.STARRED: "most stars first"}
+TEXTS = ("prompt", "negative_prompt")
+"""Parameters that are sought by their words; a list of whole texts is none to choose from."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One thing that narrows what is shown, in words, and the address without it."""
+
+    words: str
+    without: str
+
+
+def read(address: Mapping[str, str]) -> Query:
+    """What the address's query asks for; names that it does not know mean nothing. Raises Refusal with a sentence."""
+    rating, member = address.get(RATING, ""), address.get(MEMBER, "")
+    order = address.get(ORDER, "") or Order.NEWEST
+    if rating and rating not in map(str, range(LEAST_RATING, MOST_RATING + 1)):
+        raise Refusal(f"rating: expected a whole number from {LEAST_RATING} to {MOST_RATING}, got {quote(rating)}.")
+    if member and not re.fullmatch(r"[0-9]{1,19}", member):
+        raise Refusal(f"member: expected a member's id, digits alone, got {quote(member)}.")
+    if order not in set(Order):
+        raise Refusal(f"order: expected newest, best or starred, got {quote(order)}.")
+    return Query(
+        words=tuple(address.get(WORDS, "")[:LONGEST].split()[:MOST_WORDS]),
+        person=address.get(PERSON, "")[:LONGEST],
+        job=address.get(JOB, "")[:LONGEST],
+        member_id=int(member) if member else None,
+        parameters={name: address[name] for name in CATALOGUE if address.get(name)},
+        least_rating=int(rating) if rating else None,
+        starred=bool(address.get(STARRED)),
+        order=Order(order),
+    )
+
+
+def written(query: Query, after: str | None = None) -> str:
+    """The query as it stands in an address, with its question mark; empty where nothing is sought."""
+    parts = {
+        WORDS: " ".join(query.words),
+        PERSON: query.person,
+        JOB: query.job,
+        MEMBER: str(query.member_id) if query.member_id is not None else "",
+        **query.parameters,
+        RATING: str(query.least_rating or ""),
+        STARRED: "1" if query.starred else "",
+        ORDER: query.order.value if query.order is not Order.NEWEST else "",
+        AFTER: after or "",
+    }
+    told = urlencode({name: value for name, value in parts.items() if value})
+    return f"?{told}" if told else ""
+
+
+def narrowed(query: Query) -> bool:
+    """Whether anything is sought at all; an order alone leaves nothing out."""
+    return replace(query, order=Order.NEWEST) != Query()
+
+
+def chips(query: Query, choices: Choices) -> Iterator[Chip]:
+    """What is sought, one after the other, in the words of the choices."""
+    if query.words:
+        yield Chip(f"“{' '.join(query.words)}”", written(replace(query, words=())))
+    if query.person:
+        titles = {name: title for name, title, _ in choices.people}
+        yield Chip(titles.get(query.person, query.person), written(replace(query, person="")))
+    if query.job:
+        titles = {name: title for name, title, _ in choices.jobs}
+        yield Chip(" · ".join(filter(None, (query.job, titles.get(query.job)))), written(replace(query, job="")))
+    if query.member_id is not None:
+        names = {member: name for member, name, _ in choices.members}
+        asked = names.get(query.member_id, str(query.member_id))
+        yield Chip(f"asked by {asked}", written(replace(query, member_id=None)))
+    for name, value in query.parameters.items():
+        others = {other: kept for other, kept in query.parameters.items() if other != name}
+        yield Chip(f"{name} {value}", written(replace(query, parameters=others)))
+    if query.least_rating:
+        least = "5 stars" if query.least_rating == MOST_RATING else f"{query.least_rating} or more of {MOST_RATING}"
+        yield Chip(f"rated {least}", written(replace(query, least_rating=None)))
+    if query.starred:
+        yield Chip("your stars", written(replace(query, starred=False)))

@@ -1,0 +1,59 @@
+"""The site: pages, API, pictures and health, put together as one application."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bot.domain.ports import Gallery, Memberships
+from bot.domain.stores import Publications, SessionRepository
+from bot.jobs.moderation import Moderation
+from bot.web import api, assets, media, moderation, ops, pages
+from bot.web.errors import sentences
+from bot.web.headers import protect
+from bot.web.keys import GALLERY, MODERATION, PUBLICATIONS, TEMPLATES
+from bot.web.oauth import DiscordSignIn
+from bot.web.rendering import environment
+from bot.web.session import LARGEST_BODY, Doorkeeper
+from bot.web.signin import SignIn
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What the pages are made from."""
+
+    gallery: Gallery
+    publications: Publications
+    moderation: Moderation
+    sessions: SessionRepository
+    memberships: Memberships
+
+
+def application(
+    rooms: Rooms,
+    health: ops.Health,
+    *,
+    key: bytes,
+    address: str,
+    session_tokens: int = 0,
+    discord: DiscordSignIn | None = None,
+) -> web.Application:
+    """The application behind `address`, the wall's own as browsers reach it.
+
+    `key` encrypts cookies, as Fernet takes it; a browser's session begins with `session_tokens`. Without `discord`
+    members sign in by the code of /link alone.
+    """
+    made = web.Application(middlewares=[sentences], client_max_size=LARGEST_BODY)
+    made[GALLERY] = rooms.gallery
+    made[PUBLICATIONS] = rooms.publications
+    made[MODERATION] = rooms.moderation
+    made[TEMPLATES] = environment()
+    door = Doorkeeper(rooms.sessions, rooms.memberships, key=key, address=address, session_tokens=session_tokens)
+    protect(made, secure=door.origin.secure)
+    door.guard(made)
+    made.add_routes(ops.routes(health))
+    made.add_routes(assets.routes())
+    made.add_routes(media.routes())
+    made.add_routes(SignIn(door, rooms.sessions, discord).routes())
+    for part in (pages, api, moderation):
+        made.add_routes(part.routes())
+    return made

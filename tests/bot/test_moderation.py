@@ -1,0 +1,273 @@
+"""Operators decide about the pictures of their own server, nobody else does, and every act leaves its trace."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.domain.account import Terms
+from bot.domain.erasure import ErasureReceipt
+from bot.domain.errors import NotFound, NotYours, WrongState
+from bot.domain.gate import Cause, Hit, Incident, IncidentState, Verdict
+from bot.domain.job import ItemState, Job, Lease, Member
+from bot.jobs.erasure import Erasure
+from bot.jobs.moderation import DELETED, Moderation
+from bot.store.audit import Audit
+from bot.store.database import Sessions, open_database
+from bot.store.erasures import ErasureStore
+from bot.store.images import Images
+from bot.store.incidents import IncidentStore
+from bot.store.jobs import Jobs
+from bot.store.leases import LeaseStore
+from bot.store.orders import OrderStore
+from bot.store.owed import OwedStore
+from bot.store.presence import Presence
+from bot.store.publications import PublicationStore
+from tests.bot.album import picture
+from tests.bot.channel import ShortMemory
+from tests.bot.conftest import HERE, MINA, store_quote
+
+OLGA = Member(4, "Olga", True, HERE.guild_id)
+ELSEWHERE = Member(5, "Otto", True, 8)
+MEMBER = Member(MINA.id, "Mina", False, HERE.guild_id)
+PRIVATE = Member(6, "Pia", True, None)
+SEEN = Hit(Cause.IMAGE, Verdict.WITHHOLD, "nude", 0.93)
+
+
+class Court:
+    """Moderation on real stores in memory, and who heard of what."""
+
+    def __init__(self, sessions: Sessions, folder: Path) -> None:
+        self.folder = folder / "images"
+        self.jobs, self.incidents, self.images = Jobs(sessions), IncidentStore(sessions), Images(self.folder)
+        self.wall, self.owed, self.audit = PublicationStore(sessions), OwedStore(sessions), Audit(sessions)
+        self.erasures = ErasureStore(sessions)
+        self.changed: list[int] = []
+        self.touched = 0
+        self.forgotten: list[set[str]] = []
+        self.channel = ShortMemory()
+        self._leases = LeaseStore(sessions, Presence(folder / "workers"), 60.0)
+        self._orders = OrderStore(sessions, self._leases.worker, 1000)
+        self._lease: dict[int, Lease] = {}
+        erasure = Erasure(self.erasures, self.images, self.channel, self._forget, self._shown)
+        self.moderation = Moderation(
+            self.wall,
+            self.incidents,
+            self.jobs,
+            self.images,
+            erasure,
+            self.audit,
+            lambda job: self.changed.append(job.id),
+            self._touch,
+        )
+
+    def _touch(self) -> None:
+        self.touched += 1
+
+    async def _forget(self, images: Collection[str]) -> None:
+        self.forgotten.append(set(images))
+
+    async def _shown(self, job_id: int) -> None:
+        pass
+
+    async def job(self, items: int = 2) -> Job:
+        """An accepted job."""
+        quoted = await store_quote(self.jobs, items=items)
+        leased = await self._orders.accept(quoted.id, Terms(queued=100))
+        self._lease[leased.job.id] = leased.lease
+        return leased.job
+
+    async def draw(self, job: Job, number: int) -> None:
+        """A picture that is on the wall."""
+        image = await self.images.put(picture(number))
+        assert await self._leases.settle(self._lease[job.id], number, ItemState.DRAWN, image=image)
+        await self.wall.publish(MINA, job.id, [number])
+
+    async def withhold(self, job: Job, number: int) -> Incident:
+        image = await self.images.put(picture(number))
+        assert await self._leases.settle(self._lease[job.id], number, ItemState.WITHHELD, image=image, hit=SEEN)
+        return (await self.incidents.open(HERE.guild_id))[0]
+
+    async def acts(self) -> list[tuple[str, str, str]]:
+        return [(each.actor, each.act, each.target) for each in await self.audit.latest()]
+
+    @property
+    def files(self) -> int:
+        return len(list(self.folder.rglob("*.png")))
+
+
+@pytest_asyncio.fixture
+async def court(tmp_path: Path) -> AsyncIterator[Court]:
+    async with open_database("sqlite+aiosqlite:///:memory:") as sessions:
+        yield Court(sessions, tmp_path)
+
+
+# --- on the wall
+
+
+async def test_a_hidden_picture_stays_on_the_disk_and_can_be_shown_again(court: Court) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    await court.moderation.hide(OLGA, job.id, 1, True)
+    assert [each.hidden for each in await court.wall.changed()] == [True]
+    await court.moderation.hide(OLGA, job.id, 1, False)
+    assert [each.hidden for each in await court.wall.changed()] == [False]
+    assert (court.files, court.touched) == (1, 2)
+    assert await court.acts() == [("Olga", "show", f"{job.name}-c001"), ("Olga", "hide", f"{job.name}-c001")]
+
+
+async def test_what_is_not_on_the_wall_cannot_be_hidden_and_nothing_is_noted(court: Court) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    for job_id, number in ((job.id, 2), (job.id, 9), (77, 1)):
+        with pytest.raises(NotFound):
+            await court.moderation.hide(OLGA, job_id, number, True)
+    assert (await court.acts(), court.touched) == ([], 0)
+
+
+async def test_a_deleted_picture_is_gone_everywhere_with_a_receipt(court: Court) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    await court.draw(job, 2)
+    message = await court.channel.post_results(job, [("a.png", b""), ("b.png", b"")], "n")
+    await court.owed.trying(job.id, [1, 2], "n" * 24)
+    await court.owed.posted(job.id, [1, 2], message)
+    receipt = await court.moderation.delete(OLGA, job.id, 1)
+    assert receipt == ErasureReceipt(pictures=1, wall_entries=1, files=1, messages=1)
+    first, second = await court.jobs.items(job.id)
+    assert (first.image, first.remark) == (None, DELETED)
+    assert second.image is not None
+    assert [each.number for each in await court.wall.changed()] == [2]
+    assert (court.files, len(court.forgotten), court.touched) == (1, 1, 1)
+    assert await court.acts() == [("Olga", "delete", f"{job.name}-c001")]
+
+
+async def test_a_withheld_picture_can_be_deleted_by_its_name_too(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    assert (await court.moderation.delete(OLGA, job.id, 1)).pictures == 1
+    assert court.files == 0
+    with pytest.raises(WrongState):
+        await court.moderation.release(OLGA, incident.id)
+
+
+async def test_where_there_is_no_picture_nothing_is_deleted(court: Court) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    await court.moderation.delete(OLGA, job.id, 1)
+    for number in (1, 2):  # deleted already; still waits
+        with pytest.raises(NotFound, match="There is no picture"):
+            await court.moderation.delete(OLGA, job.id, number)
+    assert (await court.jobs.items(job.id))[1].state is ItemState.WAITING
+    assert len(await court.acts()) == 1
+
+
+async def test_a_picture_is_found_by_its_name_however_it_is_typed(court: Court) -> None:
+    job = await court.job()
+    for typed in (f"{job.name}-c002", f" s{job.id}-C002 ", f"SPOILER_{job.name}-c002.png"):
+        assert await court.moderation.find(OLGA, typed) == (f"{job.name}-c002", job.id, 2)
+    for typed in (f"{job.name}-c009", "S77-c001", "nonsense"):
+        with pytest.raises(NotFound):
+            await court.moderation.find(OLGA, typed)
+
+
+# --- withheld
+
+
+async def test_operators_look_at_what_was_withheld(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    assert await court.moderation.incidents(OLGA) == [incident]
+    assert await court.moderation.picture(OLGA, incident.id) == picture(1)
+    assert await court.moderation.incidents(ELSEWHERE) == []
+
+
+async def test_of_a_prompt_or_a_lost_file_there_is_no_picture(court: Court) -> None:
+    prompt = await court.incidents.note(MEMBER, Hit(Cause.PROMPT, Verdict.WITHHOLD, "blood"), "a war")
+    assert await court.moderation.picture(OLGA, prompt.id) is None
+    incident = await court.withhold(await court.job(), 1)
+    assert incident.image is not None
+    await court.images.remove(incident.image)
+    assert await court.moderation.picture(OLGA, incident.id) is None
+
+
+async def test_a_released_picture_is_brought_to_its_channel(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    released = await court.moderation.release(OLGA, incident.id)
+    assert (released.state, released.id) == (IncidentState.RELEASED, incident.id)
+    assert (court.changed, court.files) == ([job.id], 1)
+    assert [each.image for each in (await court.owed.next_batch(job.id, 10)).items] == [incident.image]
+    assert await court.acts() == [("Olga", "release", f"incident {incident.id}")]
+
+
+async def test_a_dropped_picture_is_off_the_disk_when_the_answer_comes(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    dropped = await court.moderation.drop(OLGA, incident.id)
+    assert (dropped.state, dropped.image) == (IncidentState.DELETED, None)
+    assert court.files == 0
+    assert await court.erasures.withdrawals() == []
+    assert await court.acts() == [("Olga", "drop", f"incident {incident.id}")]
+
+
+async def test_a_file_that_cannot_be_deleted_now_is_remembered(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    incident = await court.withhold(await court.job(), 1)
+
+    async def refuse(image: str) -> bool:
+        raise PermissionError(image)
+
+    monkeypatch.setattr(court.images, "remove", refuse)
+    await court.moderation.drop(OLGA, incident.id)
+    assert [each.files for each in await court.erasures.withdrawals()] == [{incident.image}]
+
+
+async def test_of_two_operators_at_once_the_second_is_told(court: Court) -> None:
+    incident = await court.withhold(await court.job(), 1)
+    outcomes = await asyncio.gather(
+        court.moderation.release(OLGA, incident.id),
+        court.moderation.drop(OLGA, incident.id),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in outcomes if isinstance(each, BaseException)] == [WrongState]
+    assert len(await court.acts()) == 1
+
+
+# --- who may
+
+
+Act = Callable[[Moderation, Member, Job, int], Awaitable[object]]
+ACTS: dict[str, Act] = {
+    "find": lambda on, who, job, _: on.find(who, f"{job.name}-c001"),
+    "hide": lambda on, who, job, _: on.hide(who, job.id, 1, True),
+    "show": lambda on, who, job, _: on.hide(who, job.id, 1, False),
+    "delete": lambda on, who, job, _: on.delete(who, job.id, 1),
+    "picture": lambda on, who, _, incident: on.picture(who, incident),
+    "release": lambda on, who, _, incident: on.release(who, incident),
+    "drop": lambda on, who, _, incident: on.drop(who, incident),
+}
+
+
+@pytest.mark.parametrize("actor", [MEMBER, ELSEWHERE, PRIVATE], ids=["member", "another server's", "in private"])
+@pytest.mark.parametrize("act", ACTS)
+async def test_nobody_else_does_anything(court: Court, act: str, actor: Member) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    incident = await court.withhold(job, 2)
+    before = await court.jobs.items(job.id), await court.wall.changed()
+    with pytest.raises(NotYours):
+        await ACTS[act](court.moderation, actor, job, incident.id)
+    assert (await court.jobs.items(job.id), await court.wall.changed()) == before
+    assert await court.incidents.get(incident.id) == incident
+    assert (await court.acts(), court.changed, court.touched, court.files) == ([], [], 0, 2)
+
+
+async def test_members_are_not_even_told_that_there_is_nothing(court: Court) -> None:
+    with pytest.raises(NotYours):
+        await court.moderation.incidents(MEMBER)
+    with pytest.raises(NotYours):
+        await court.moderation.release(MEMBER, 77)
+    with pytest.raises(NotFound):
+        await court.moderation.release(OLGA, 77)

@@ -1,0 +1,63 @@
+"""What is sought, in an address and back."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from bot.domain.errors import Refusal
+from bot.domain.wall import Choices, Order, Query
+from bot.web.seeking import chips, narrowed, read, written
+
+FULL = Query(
+    ("red", "hat"), "mina", "S42", 2**60, {"steps": "20", "sampler": "ddim"}, 4, True, Order.BEST
+)  # fmt: skip
+
+
+def address(query: Query) -> dict[str, str]:
+    return dict(parse_qsl(written(query).removeprefix("?")))
+
+
+def test_what_is_sought_survives_its_address() -> None:
+    assert read(address(FULL)) == FULL
+
+
+def test_nothing_sought_is_no_query_at_all() -> None:
+    assert written(Query()) == ""
+    assert read({}) == Query()
+    assert read({"person": "", "rating": "", "order": "", "steps": ""}) == Query()
+
+
+def test_words_of_any_script_and_signs_survive_the_address() -> None:
+    odd = Query(words=("žluťoučký", "100%", "a&b=c", "#1", "?"))
+    assert read(address(odd)) == odd
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"rating": "6"}, 'rating: expected a whole number from 1 to 5, got "6".'),
+        ({"rating": "²"}, "rating: expected a whole number"),
+        ({"member": "me"}, 'member: expected a member\'s id, digits alone, got "me".'),
+        ({"member": "9" * 30}, "member: expected"),
+        ({"order": "worst"}, 'order: expected newest, best or starred, got "worst".'),
+    ],
+)
+def test_what_cannot_be_meant_is_a_sentence(asked: dict[str, str], sentence: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        read(asked)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_an_order_alone_leaves_nothing_out() -> None:
+    assert not narrowed(Query(order=Order.BEST))
+    assert narrowed(Query(job="S1"))
+
+
+def test_each_chip_takes_one_thing_away() -> None:
+    choices = Choices((("mina", "Mina M.", 3),), (("S42", "hats", 4),), ((2**60, "Theo", 5),))
+    found = list(chips(FULL, choices))
+    words = ["“red hat”", "Mina M.", "S42 · hats", "asked by Theo", "steps 20", "sampler ddim", "rated 4 or more of 5"]
+    assert [chip.words for chip in found] == [*words, "your stars"]
+    for chip in found:
+        left = read(dict(parse_qsl(chip.without.removeprefix("?"))))
+        assert len(list(chips(left, choices))) == len(found) - 1

@@ -3,7 +3,7 @@
 import asyncio
 import faulthandler
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from bot.jobs.moderation import Moderation
 from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes, Stores
+from bot.jobs.removal import resuming
 from bot.jobs.showing import Showing
 from bot.jobs.worker import Worker
 from bot.mecene.sources import open_ideas
@@ -182,10 +183,17 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         )
 
         async def card_anew(job_id: int) -> None:
-            if job := await jobs.get(job_id):
+            job = await jobs.get(job_id)
+            if job is not None and job.delivered:
                 await announcer.show(job, await jobs.progress(job_id), await jobs.remarks(job_id))
+            elif job is not None:
+                outbox.changed(job)
 
-        erasure = Erasure(ErasureStore(sessions), images, announcer, gallery.forget, card_anew)
+        async def forgotten(gone: Collection[str]) -> None:
+            await gallery.forget(gone)
+            gallery.touch()  # also where the files are in use elsewhere
+
+        erasure = Erasure(ErasureStore(sessions), images, announcer, forgotten, card_anew)
         moderation = Moderation(publications, incidents, jobs, images, erasure, audit, outbox.changed, gallery.touch)
         accounts, web_sessions = Ledger(sessions, tokens), WebSessions(sessions, tokens)
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -243,6 +251,7 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
             log.warning("left to the next heartbeat", reason=str(error))
         await outbox.resume()
         await stack.enter_async_context(erasure.withdrawing())
+        await stack.enter_async_context(resuming(faces, renderer, erasure))
         await stack.enter_async_context(auditing(sessions))
         stack.push_async_callback(answers.finish, ANSWER_SECONDS)
         await _until(stop, client.stay(), renderer.loaded())

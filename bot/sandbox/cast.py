@@ -23,10 +23,22 @@ RECORD, LAID = "person.json", "cast.json"
 STATEMENT = "This person is invented: nobody looks like them but by chance. Pictures and photos may be shown."
 
 
-def lay(data: Path) -> None:
-    """Draw whoever was never laid below `data`/faces, as if by hand; a person appears whole.
+WALL = "wall.yaml"
+ON_THE_WALL = """\
+# Who is on the photo wall, in this order, and how each is called there. Others need a line here, and
+# consent for it: /faces consent.
+title: The demo's wall
+people:
+  cleo: Cleo, the diver
+  bruno: Bruno
+  olga: Olga
+"""
 
-    Whoever was deleted since does not come back.
+
+def lay(data: Path) -> None:
+    """Draw whoever was never laid below `data`/faces, as if by hand, and put them on the wall; a person appears whole.
+
+    Whoever was deleted since does not come back, and nor does the wall's list.
     """
     faces, marker = data / "faces", data / LAID
     faces.mkdir(parents=True, exist_ok=True)
@@ -43,9 +55,12 @@ def lay(data: Path) -> None:
                 person.rename(faces / name)
             elif not (faces / name / RECORD).exists():  # an older demo's
                 (person / RECORD).rename(faces / name / RECORD)
-        if laid != {*laid, *CAST}:
+        if WALL not in laid and not (data / WALL).exists():
+            Path(drafts, WALL).write_text(ON_THE_WALL, "utf-8")
+            Path(drafts, WALL).rename(data / WALL)
+        if laid != {*laid, *CAST, WALL}:
             draft = Path(drafts, LAID)
-            draft.write_text(json.dumps(sorted({*laid, *CAST})) + "\n", "utf-8")
+            draft.write_text(json.dumps(sorted({*laid, *CAST, WALL})) + "\n", "utf-8")
             draft.replace(marker)
 
 

@@ -12,6 +12,7 @@ from bot.sandbox import cast
 from bot.sandbox.world import PROFILES
 from bot.store.consent import Record
 from bot.store.faces import Faces
+from bot.wall.whitelist import read_whitelist
 
 ANYBODY = Member(1, "Anybody", 2)
 
@@ -29,7 +30,9 @@ async def test_everybody_may_draw_three_people_who_are_no_members(data: Path) ->
     assert {person.owner_id for person in people} == {None}
     assert all(len(person.photos) == cast.DRAWINGS for person in people)
     assert not {profile.name for profile in PROFILES} & set(cast.CAST)
-    assert sorted(path.name for path in data.iterdir()) == [cast.LAID, "faces"]
+    assert sorted(path.name for path in data.iterdir()) == [cast.LAID, "faces", cast.WALL]
+    assert set(read_whitelist((data / cast.WALL).read_bytes()).people) == set(cast.CAST)
+    assert all(person.on_wall for person in people)
 
 
 async def test_their_consent_is_recorded_for_the_wall_and_says_that_they_are_invented(data: Path) -> None:

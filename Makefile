@@ -19,8 +19,9 @@ demo: .venv/ready  ## run Atelier on this machine and print the address of its p
 test: .venv/ready  ## run the tests
 	.venv/bin/python -m pytest $(ARGS)
 
-bench: .venv/ready  ## measure how fast members are answered while images are drawn
+bench: .venv/ready  ## measure first answers while images are drawn, and the wall beside a static server
 	.venv/bin/python -m tests.bench.first_answer $(ARGS)
+	.venv/bin/python -m tests.bench.wall
 
 chaos: .venv/ready  ## kill, fill, lock and pause things on purpose, and tell which promises held
 	.venv/bin/python -m tests.chaos $(ARGS)

@@ -183,10 +183,7 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         )
 
         async def card_anew(job_id: int) -> None:
-            job = await jobs.get(job_id)
-            if job is not None and job.delivered:
-                await announcer.show(job, await jobs.progress(job_id), await jobs.remarks(job_id))
-            elif job is not None:
+            if job := await jobs.get(job_id):
                 outbox.changed(job)
 
         async def forgotten(gone: Collection[str]) -> None:

@@ -15,6 +15,7 @@ TOPICS = {
     "commands": "All commands",
     "parameters": "All parameters",
     "people": "People and their faces",
+    "wall": "The photo wall",
     "tokens": "Tokens and the queue",
     "sweeps": "Sweep files",
     "samplers": "Samplers and schedules",
@@ -36,7 +37,9 @@ PEOPLE = """
 **2.** `/imagine prompt: a sailor face_folder: mina` draws that person. `weight` says how strongly.
 **3.** `/test_face_mecene face_folders: mina, theo theme: noir` draws them in fresh ideas; a sheet each shows how well.
 **4.** `/detail image: …` draws the faces of a photo again, with `face_folder` as that person, and nothing else of it.
-**5.** `img` marks the word that becomes the person: with `face_folder: mina`, \
+**5.** `/faces consent` says what a person's pictures are for, drawing or the wall too, and until when. \
+`/faces revoke` takes all of it back, with every picture drawn of them, here and on the wall.
+**6.** `img` marks the word that becomes the person: with `face_folder: mina`, \
 `a fisherwoman img mending nets` draws Mina as that fisherwoman. Without `img` the console puts "woman img" or \
 "man img" in front.
 """
@@ -52,7 +55,18 @@ sweeps. `/queue` shows what waits, what it costs, and about when it is done.
 **5.** `/cancel` ends a job; `/retry` draws again what failed of one, and nothing else of it.
 **6.** A job at which the console dies again and again is set aside, and what was reserved for it comes back: \
 `/queue show: set aside` says why. Through any other restart your jobs go on by themselves.
-**7.** `/link` gives a one-time code that makes a browser's session yours, its tokens with it.
+"""
+
+WALL = """
+**1.** `/wall open` says where the wall is. There `/link` signs you in: it gives a one-time code for the page, and the \
+browser is yours from then on, with the tokens that it may have.
+**2.** `/wall publish what: S42` puts a job of yours on the wall, and `S42-c017` one picture of it; `/wall take_down` \
+takes it off again. Where the operator has set so, all that is posted comes there by itself.
+**3.** Members of this server see it. Somebody whose face is in a picture has to agree to that first: `/faces consent` \
+with the scope wall.
+**4.** On the wall you search, filter, star and rate, look at a sweep along any of its axes, and compare two pictures.
+**5.** `/params use image: S42-c017` makes a picture's values yours, and the next `/imagine` draws it again.
+**6.** What an operator does not want is refused, or withheld: that costs nothing, and they look at it.
 """
 
 SWEEPS = """
@@ -115,6 +129,8 @@ class HelpCog(Cog):
                     embed.add_field(entry.name, short(text, 200), inline=True)
             case "people":
                 embed.description = PEOPLE.strip()
+            case "wall":
+                embed.description = WALL.strip()
             case "tokens":
                 embed.description = TOKENS.strip()
             case "sweeps":

@@ -15,7 +15,7 @@ from datetime import datetime
 import structlog
 
 from bot.domain.errors import CannotDeliver, CannotPost
-from bot.domain.job import Item, ItemState, Job
+from bot.domain.job import Item, ItemState, Job, Progress
 from bot.domain.ports import Channel, ImageStore
 from bot.domain.stores import Batch, JobStore, Owed
 from bot.jobs.line import Line
@@ -109,7 +109,10 @@ class Delivery:
     async def _bring(self, *, pausing: bool) -> bool:
         """Post what is drawn and not posted, then the card; True when the job is wholly delivered."""
         job = await self._jobs.get(self.job.id)
-        if job is None or job.delivered:
+        if job is None:
+            return True
+        if job.delivered:  # what changed of it is for the card alone, e.g. a picture that was deleted
+            await self._show(job, pausing=pausing)
             return True
         try:
             while (batch := await self._owed.next_batch(job.id, FILES_A_MESSAGE, job.layout.apart)).items:
@@ -120,8 +123,7 @@ class Delivery:
             given_up, progress = await self._jobs.get(job.id), await self._jobs.progress(job.id)
             await self._channel.show(given_up or job, progress, [("", REFUSED)])
             return await self._owed.delivered(job, given_up=True)
-        progress, remarks = await self._jobs.progress(job.id), await self._jobs.remarks(job.id)
-        await self._channel.show(job, progress, remarks, pausing=pausing)
+        progress = await self._show(job, pausing=pausing)
         if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
             await self._send_sheets(job)
         if not job.state.ended:
@@ -129,6 +131,12 @@ class Delivery:
         if not (done := await self._owed.delivered(job)):
             self.change.set()  # another picture is owed by now, which an operator released, or it is drawn again
         return done
+
+    async def _show(self, job: Job, *, pausing: bool) -> Progress:
+        """Bring the card up to date; how far the job is."""
+        progress = await self._jobs.progress(job.id)
+        await self._channel.show(job, progress, await self._jobs.remarks(job.id), pausing=pausing)
+        return progress
 
     async def _send(self, job: Job, batch: Batch, before: str | None = None) -> None:
         """Post these items' pictures in one message, or as many of them as fit; `before` was the nonce of another."""

@@ -214,9 +214,7 @@ class Quotes:
             notes=notes,
         )
 
-    async def _checked(
-        self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "", title: str = ""
-    ) -> Plan:
+    async def _checked(self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "", title: str = "") -> Plan:
         """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal.
 
         `from_set` is the member's face_folder where it is theirs that stands in the recipes; `title` is shown to all.
@@ -234,9 +232,9 @@ class Quotes:
         return await asyncio.to_thread(planned)  # a thousand recipes take longer than the event loop may wait
 
     async def _let_through(self, owner: Member, recipes: Sequence[Recipe], title: str) -> None:
-        """Refuse prompts, and a title, that are on the operators' list, before anything is drawn; they are shown it. Raises Refusal.
+        """Refuse prompts, and a title, that are on the operators' list, before anything is drawn. Raises Refusal.
 
-        What is only to be behind a spoiler is drawn.
+        Operators are shown the first one. What is only to be behind a spoiler is drawn.
         """
         prompts = [recipe.prompt for recipe in recipes]
         read = await asyncio.to_thread(lambda: [self._gate.prompt(said) for said in (*prompts, title)])

@@ -89,8 +89,6 @@ class IncidentStore:
                 images.add(image)
             if image is not None and item is not None and item.state == ItemState.WITHHELD.value:
                 item.remark = DELETED
-                if job is not None:
-                    job.delivered_at = None  # its card is to say so
                 drawn_no_more = {item.job_id: {item.number}}
                 if photo := item.recipe.get(PHOTO):
                     images.add(photo)

@@ -31,11 +31,14 @@ CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in through the sandbox</title></head>
-<body><main><h1>{application} wants to know who you are</h1>
+<title>Sign in through the sandbox</title>
+<link rel="icon" href="/page/mark.svg"><link rel="stylesheet" href="/page/page.css">
+<link rel="stylesheet" href="/page/authorize.css"></head>
+<body class="authorize"><main><img src="/page/mark.svg" alt="" width="56" height="56">
+<h1>{application} wants to know who you are</h1>
 <p>This is the sandbox in Discord's place. Nothing but your name and id is told to {host}.</p>
 <form method="post" action="{action}">{members}
-<p><button name="cancel" value="1">Cancel</button></p></form></main></body></html>"""
+<button class="cancel" name="cancel" value="1">Cancel</button></form></main></body></html>"""
 
 
 class OAuthRefusal(Refusal):
@@ -140,7 +143,7 @@ class OAuth:
     async def _page(self, request: web.Request) -> web.Response:
         query = self._asked(request)
         members = "".join(
-            f'<p><button name="member" value="{escape(each.id)}">I am {escape(each.display)}</button></p>'
+            f'<button name="member" value="{escape(each.id)}">I am {escape(each.display)}</button>'
             for each in self._world.members.values()
         )
         host = urlsplit(query["redirect_uri"]).netloc

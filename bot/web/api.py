@@ -10,7 +10,7 @@ from bot.domain.wall import Mark, Media, Published, Statistics
 from bot.web import openapi, pages, seeking
 from bot.web.keys import GALLERY, PUBLICATIONS
 from bot.web.rendering import render, title, wants_page
-from bot.web.session import member, visitor
+from bot.web.session import FORM, member, visitor
 from sweeps.words import quote
 
 NOT_KEPT: Mapping[str, str] = {hdrs.CACHE_CONTROL: "private, no-cache"}
@@ -135,7 +135,7 @@ async def switch(request: web.Request, name: str) -> bool:
 async def _field(request: web.Request, name: str) -> str:
     """A field of a form or of a JSON object, as text; empty where it is not there. Raises Refusal."""
     if request.content_type != "application/json":
-        form = await request.post()
+        form = await request.post() if request.content_type == FORM else {}
         value = form.get(name, "")
         return value if isinstance(value, str) else ""
     try:

@@ -41,6 +41,7 @@ LARGEST_BODY = 64 * 1024
 TOKEN_HEADER = "X-Atelier-Token"
 TOKEN_FIELD = "token"
 FORM = "application/x-www-form-urlencoded"
+READABLE = (FORM, "application/json")
 READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 FOR_ANYBODY = ("/health", "/static/")
 """What has nothing to do with who asks; whoever watches over the console calls it by any name."""
@@ -150,6 +151,8 @@ class Doorkeeper:
         size = request.content_length or 0
         if size > LARGEST_BODY:
             raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, size, text="What was sent is larger than any form here.")
+        if size and request.content_type not in READABLE:
+            raise web.HTTPUnsupportedMediaType(text=f"Send a form ({FORM}) or JSON (application/json).")
         if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
             raise web.HTTPUnsupportedMediaType(text="Send it as UTF-8.")
         known = await self.known(request)

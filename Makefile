@@ -19,9 +19,10 @@ demo: .venv/ready  ## run Atelier on this machine and print the address of its p
 test: .venv/ready  ## run the tests
 	.venv/bin/python -m pytest $(ARGS)
 
-bench: .venv/ready  ## measure first answers while images are drawn, and the wall beside a static server
+bench: .venv/ready  ## measure first answers under load, the wall beside a static server, and memory
 	.venv/bin/python -m tests.bench.first_answer $(ARGS)
 	.venv/bin/python -m tests.bench.wall
+	.venv/bin/python -m tests.bench.memory
 
 chaos: .venv/ready  ## kill, fill, lock and pause things on purpose, and tell which promises held
 	.venv/bin/python -m tests.chaos $(ARGS)

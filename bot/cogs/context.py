@@ -33,7 +33,7 @@ DEFER_AFTER_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Services:
-    """The use cases and stores the cogs delegate to; made once, in `__main__`."""
+    """The use cases and stores the cogs delegate to; made once, in `bot/wiring.py`."""
 
     desk: Desk
     quotes: Quotes

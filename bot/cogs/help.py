@@ -62,7 +62,7 @@ WALL = """
 browser is yours from then on, with the tokens that it may have.
 **2.** `/wall publish what: S42` puts a job of yours on the wall, and `S42-c017` one picture of it; `/wall take_down` \
 takes it off again. Where the operator has set so, all that is posted comes there by itself.
-**3.** Members of this server see it. Somebody whose face is in a picture has to agree to that first: `/faces consent` \
+**3.** Members of this server see it, and others only where the operator has opened it to everyone. Somebody whose face is in a picture has to agree to that first: `/faces consent` \
 with the scope wall.
 **4.** On the wall you search, filter, star and rate, look at a sweep along any of its axes, and compare two pictures.
 **5.** `/params use image: S42-c017` makes a picture's values yours, and the next `/imagine` draws it again.

@@ -13,6 +13,8 @@ from sweeps.errors import SweepError
 from sweeps.parameters import CATALOGUE
 from sweeps.words import quote
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 NOBODY = frozenset({"", '""', "none", "nobody"})
 """What says instead of a name that nobody is meant; none of it can be a person's name."""
 
@@ -111,6 +113,14 @@ class Person:
     def on_wall(self) -> bool:
         """Whether consent, as it stands now, is for the wall too."""
         return self.scope is Scope.WALL and not self.expired
+
+    @property
+    def shown_since(self) -> datetime:
+        """Only what was drawn from then on may be shown as theirs: what is older is of who had the name before.
+
+        A folder without an owner was laid by hand, and its name is the operator's own doing.
+        """
+        return EPOCH if self.owner_id is None or self.added_at is None else self.added_at
 
     def usable_by(self, member: Member) -> bool:
         """Whether the member may draw them, within consent: a person of their own, of their server, or everybody's."""

@@ -263,6 +263,11 @@ class Gallery(Protocol):
     @property
     def statistics(self) -> Statistics: ...
 
+    @property
+    def listed(self) -> Collection[str]:
+        """The people whom the operator lets be shown, where they consent to it."""
+        ...
+
     def people(self, visitor: Visitor) -> tuple[Sitter, ...]:
         """Who is on the wall, in the order of the whitelist."""
         ...
@@ -310,6 +315,10 @@ class Gallery(Protocol):
 
     def touch(self) -> None:
         """Something changed in the store; look soon."""
+        ...
+
+    async def people_anew(self) -> None:
+        """Look at once at who may be shown: what consent does not cover any more is seen by nobody when it returns."""
         ...
 
     async def forget(self, images: Collection[str]) -> None:

@@ -6,10 +6,10 @@ import json
 import unicodedata
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
 from bot.domain.errors import Refusal
@@ -33,20 +33,37 @@ Answer = TypeVar("Answer")
 class Scope:
     """What somebody may see: pictures of these servers (None: of all), hidden ones of those they operate.
 
-    `people` are those who are on the wall at this moment, as nobody else may be seen.
+    `people` are those who are on the wall at this moment, as nobody else may be seen, each with since when.
     """
 
     guilds: frozenset[int] | None
     operates: frozenset[int]
-    people: frozenset[str]
+    people: frozenset[tuple[str, datetime]]
+
+    @cached_property
+    def _since(self) -> Mapping[str, datetime]:
+        return dict(self.people)
 
     def sees(self, picture: Published) -> bool:
         """Whether that picture is within it."""
-        if self.guilds is not None and picture.guild_id not in self.guilds:
-            return False
-        if picture.hidden and picture.guild_id not in self.operates:
-            return False
-        return all(name in self.people for name in picture.recipe.people)
+        return may_see(picture, self.guilds, self.operates, self._since.get)
+
+
+def may_see(
+    picture: Published,
+    guilds: frozenset[int] | None,
+    operates: frozenset[int],
+    since: Callable[[str], datetime | None],
+) -> bool:
+    """Whether a picture is shown to who is on these servers (None: on any) and operates those.
+
+    `since` says from when on pictures of a person may be shown, and None for whom nobody may see.
+    """
+    if guilds is not None and picture.guild_id not in guilds:
+        return False
+    if picture.hidden and picture.guild_id not in operates:
+        return False
+    return all((first := since(name)) is not None and picture.drawn_at >= first for name in picture.recipe.people)
 
 
 class Entry:

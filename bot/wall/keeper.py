@@ -32,7 +32,8 @@ log = structlog.get_logger("atelier.wall")
 LOOK_SECONDS = 3.0
 OVERLAP = timedelta(seconds=90)
 """A change is seen when its transaction ends, which may be so long after the moment that it carries."""
-PEOPLE_SECONDS = 30.0
+PEOPLE_SECONDS = 5.0
+"""Folders are watched, but not everywhere, and what another console on another machine writes there is not told."""
 WIDE_LOOK_SECONDS = 600.0
 WIDE_OVERLAP = timedelta(hours=2)
 """Now and then much more is looked at again: for what a stopped console wrote late, and what could not be read."""
@@ -91,6 +92,11 @@ class Keeper:
     def touch(self) -> None:
         """Something changed; look soon."""
         self._touched.set()
+
+    async def people_anew(self) -> None:
+        """Look at once at who may be shown."""
+        async with self._turn:
+            await self._read_people()
 
     async def read_all(self) -> None:
         """Read all of it anew, also what could not be read before. Raises Unavailable."""
@@ -215,7 +221,6 @@ class Keeper:
                     await self._touched.wait()
             touched, now = self._touched.is_set(), loop.time()
             self._touched.clear()
-            # Folders are watched; where that is not possible they are looked at now and then.
             if see_people := touched or now >= people + PEOPLE_SECONDS:
                 people = now
             if now >= wide + WIDE_LOOK_SECONDS:
@@ -225,8 +230,7 @@ class Keeper:
                 await self._guarded(partial(self._look, OVERLAP, people=see_people))
 
     async def _people_changed(self, _: Collection[Path]) -> None:
-        async with self._turn:
-            await self._read_people()
+        await self.people_anew()
 
     async def _images_changed(self, paths: Collection[Path]) -> None:
         """Files among the stored pictures changed: those that were broken may be mended, others may be broken now."""

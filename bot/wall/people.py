@@ -4,6 +4,7 @@ import hashlib
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from bot.domain.person import Person
@@ -30,12 +31,19 @@ class People:
 
     def on_wall(self, name: str) -> bool:
         """Whether that person may be shown at this moment."""
-        person = self.persons.get(name)
-        return person is not None and name in self.whitelist.people and person.on_wall
+        return self.since(name) is not None
 
-    def shown(self) -> frozenset[str]:
-        """All who may be shown at this moment."""
-        return frozenset(filter(self.on_wall, self.whitelist.people))
+    def since(self, name: str) -> datetime | None:
+        """From when on pictures of that person may be shown; None where none may, at this moment."""
+        person = self.persons.get(name)
+        if person is None or name not in self.whitelist.people or not person.on_wall:
+            return None
+        return person.shown_since
+
+    def shown(self) -> frozenset[tuple[str, datetime]]:
+        """All who may be shown at this moment, each with `since` when."""
+        found = ((name, self.since(name)) for name in self.whitelist.people)
+        return frozenset((name, since) for name, since in found if since is not None)
 
     def seen_by(self, visitor: Visitor, name: str, visitors: Visitors) -> bool:
         """Whether the visitor sees that person's photos: on the person's server, or, where nobody owns them, on any."""

@@ -23,7 +23,7 @@ from bot.domain.wall import (
 )
 from bot.wall.choices import choices
 from bot.wall.holdings import Behind, Holdings, Kind
-from bot.wall.index import Key, Scope
+from bot.wall.index import Key, Scope, may_see
 from bot.wall.keeper import Keeper
 from bot.wall.maker import Maker
 from bot.wall.prints import Prints
@@ -167,17 +167,25 @@ class Wall:
         await self._keeper.read_all()
         return self.statistics
 
+    @property
+    def listed(self) -> Collection[str]:
+        """The people whom wall.yaml names."""
+        return self._holdings.people.whitelist.people.keys()
+
     def touch(self) -> None:
         """Something changed in the store; look soon."""
         self._keeper.touch()
+
+    async def people_anew(self) -> None:
+        """Look at once at who may be shown: what consent does not cover any more is seen by nobody when it returns."""
+        await self._keeper.people_anew()
 
     async def forget(self, images: Collection[str]) -> None:
         """Drop these pictures (SHA-256), and every file that was made of them, at once."""
         await self._keeper.forget(images)
 
     def _scope(self, visitor: Visitor) -> Scope:
-        guilds = None if self._visitors is Visitors.EVERYONE else visitor.guilds
-        return Scope(guilds, visitor.operates, self._holdings.people.shown())
+        return Scope(self._guilds(visitor), visitor.operates, self._holdings.people.shown())
 
     def _sees(self, visitor: Visitor, behind: Behind) -> bool:
         if behind.kind is Kind.PHOTO:
@@ -186,9 +194,8 @@ class Wall:
         return any(self._sees_picture(visitor, entry.picture) for entry in entries)
 
     def _sees_picture(self, visitor: Visitor, picture: Published) -> bool:
-        # What Scope.sees says, but for asking after the people of this one picture alone: it is asked for each file.
-        if self._visitors is not Visitors.EVERYONE and picture.guild_id not in visitor.guilds:
-            return False
-        if picture.hidden and picture.guild_id not in visitor.operates:
-            return False
-        return all(map(self._holdings.people.on_wall, picture.recipe.people))
+        # Without a scope, which tells of all people: this is asked for each file.
+        return may_see(picture, self._guilds(visitor), visitor.operates, self._holdings.people.since)
+
+    def _guilds(self, visitor: Visitor) -> frozenset[int] | None:
+        return None if self._visitors is Visitors.EVERYONE else visitor.guilds

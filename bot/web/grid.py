@@ -45,17 +45,20 @@ class Grid:
 
 
 def lay(pictures: Sequence[Published], asked: Mapping[str, str]) -> Grid | None:
-    """The grid of one job's pictures as an address asks for it, or as its layout has it; None without any axis.
+    """The grid of these pictures of one job as an address asks for it, or as its layout has it; None without any axis.
 
+    It tells of no value that none of them has, as the job may have pictures that the visitor may not see.
     What the address says wrong (another axis, an index that is not there) is as if it said nothing.
     """
     layout = pictures[0].layout if pictures else Layout()
-    axes = tuple(name for name, labels in layout.axes if len(labels) > 1)
     placed = [picture for picture in pictures if picture.at is not None]
+    # Labels are values, such as people and prompts: only those of pictures that are seen may be told.
+    there = {name: sorted({_index(picture, name) for picture in placed}) for name, _ in layout.axes}
+    axes = tuple(name for name, indices in there.items() if len(indices) > 1)
     if not axes or not placed:
         return None
     rows, columns = _spanning(layout, axes, asked)
-    fixed = tuple(_fixed(layout, axis, placed, asked) for axis in axes if axis not in (rows, columns))
+    fixed = tuple(_fixed(layout, axis, there[axis], asked) for axis in axes if axis not in (rows, columns))
     shown = [
         picture
         for picture in placed
@@ -64,7 +67,7 @@ def lay(pictures: Sequence[Published], asked: Mapping[str, str]) -> Grid | None:
     cells: dict[tuple[int, int], Published] = {}
     for picture in shown:
         cells.setdefault((_index(picture, rows), _index(picture, columns)), picture)
-    across, down = _indices(layout, columns), _indices(layout, rows)
+    across, down = there.get(columns, [0]), there.get(rows, [0])
     return Grid(
         axes,
         rows,
@@ -98,20 +101,16 @@ def _axis(asked: str | None, axes: Sequence[str], otherwise: str | None) -> str:
     return next((axis for axis in (asked, otherwise) if axis is not None and axis in axes), "")
 
 
-def _fixed(layout: Layout, axis: str, placed: Sequence[Published], asked: Mapping[str, str]) -> Fixed:
-    there = sorted({picture.at[axis] for picture in placed if picture.at is not None and axis in picture.at})
+def _fixed(layout: Layout, axis: str, there: Sequence[int], asked: Mapping[str, str]) -> Fixed:
     wanted = asked.get(FIXED + axis, "")
     index = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else -1
     return Fixed(
         axis,
-        index if index in there else there[0] if there else 0,
+        index if index in there else there[0],
         tuple((each, label(layout, axis, each)) for each in there),
     )
 
 
-def _indices(layout: Layout, axis: str) -> range:
-    return range(len(layout.labels(axis))) if axis else range(1)
-
-
 def _index(picture: Published, axis: str) -> int:
+    """Where it lies on an axis; at the beginning of one that it does not know."""
     return (picture.at or {}).get(axis, 0) if axis else 0

@@ -101,9 +101,7 @@ class DiscordSignIn:
             return int(user["id"])
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             log.warning("Discord cannot be reached to sign somebody in", reason=type(error).__name__)
-            raise NotSignedIn(
-                "Discord does not answer just now, so you are not signed in. Try again in a minute."
-            ) from (error)
+            raise NoAnswer from error
         except (KeyError, ValueError, TypeError) as error:
             log.warning("Discord's answer to a sign-in cannot be read", reason=type(error).__name__)
             raise NotSignedIn("Discord's answer cannot be read, so you are not signed in. Try again later.") from error

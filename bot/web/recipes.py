@@ -109,7 +109,7 @@ def sweep_file(recipe: Recipe, name: str) -> str:
 
 def neighbours(picture: Published, of_job: Sequence[Published]) -> list[Step]:
     """The nearest pictures before and after this one on each axis of its layout; axes without any are left out."""
-    steps = [_step(picture, axis, of_job) for axis, labels in picture.layout.axes if len(labels) > 1]
+    steps = [_step(picture, axis, of_job) for axis, _ in picture.layout.axes]
     return [step for step in steps if step is not None and (step.before or step.after)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 INTERACTION_TOKEN = re.compile(r"""(/(?:webhooks|interactions)/\d+/|["']token["']\s*:\s*["'])[\w.\-%:=+/]{16,}""")
 
@@ -50,8 +51,18 @@ def configure_log(level: str, secrets: Collection[str]) -> None:
     # Libraries speak up when something is wrong; their chatter is for DEBUG.
     for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL", "watchfiles"):
         logging.getLogger(library).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
+    logging.getLogger("aiohttp.server").addFilter(_plainly)
     logging.getLogger("disnake.client").setLevel("ERROR")  # it warns that there is no voice, which nobody wants here
     logging.getLogger("stamina").setLevel("ERROR")  # it tells of every retry; whoever retries says when it was in vain
+
+
+def _plainly(record: logging.LogRecord) -> bool:
+    """A request that is no HTTP is anybody's doing: one line, without what stood in it, which may be a cookie."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args, record.exc_info = "a request that is no HTTP was refused", (), None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def _masked(value: object, secrets: Collection[str]) -> object:

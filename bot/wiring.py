@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import resource
 import signal
 from collections.abc import Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -54,6 +55,7 @@ from bot.ui.sheet import contact_sheet
 from bot.wall.provenance import signer_of
 from bot.wall.wall import Wall
 from bot.web.key import session_key
+from bot.web.messages import discord_pages
 from bot.web.oauth import DiscordSignIn
 from bot.web.server import address_of, listen, serving
 from bot.web.site import Rooms, application
@@ -69,7 +71,11 @@ BEATS_A_LEASE = 6
 """Heartbeats in the time after which a silent worker is taken for dead, so that some may fail."""
 
 ANSWER_SECONDS = 40.0
-"""How long closing waits for answers under way: an upload (20 s) and a quote's patience (15 s) fit into it."""
+"""How long closing waits for answers under way: an upload (20 s) and a quote's patience (15 s) fit into it.
+
+Ideas of a slow server take longer; whoever asked for them may have to ask again."""
+
+OPEN_FILES = 65_536
 
 CLOSING_SECONDS = 90.0
 """How long closing takes. What is not drawn or posted by then is at the next start."""
@@ -91,7 +97,16 @@ async def run_until_signal(settings: Settings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, end)
+    _open_files()
     await run_console(settings, stop)
+
+
+def _open_files() -> None:
+    """Let the process have as many sockets as it may: a crowd at the pages must not take the one to Discord."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    if now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def run_console(settings: Settings, stop: asyncio.Event) -> None:
@@ -164,7 +179,15 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
         queue, meter = JobQueue(settings.queue_capacity, settings.member_images), Meter()
         forecast = Forecast(renderer, queue, meter, prices)
         announcer = Announcer(client, forecast.outlook)
-        post = Post(jobs, owed, images, announcer, contact_sheet, lambda job: desk.give_up(job))
+        post = Post(
+            jobs,
+            owed,
+            images,
+            announcer,
+            contact_sheet,
+            lambda job: desk.give_up(job),
+            drawn_here=lambda job: queue.lease(job) is not None,
+        )
         outbox = await stack.enter_async_context(Outbox(post).delivering())
         presence = Presence(settings.data_dir / "workers")
         leases = await stack.enter_async_context(LeaseStore(sessions, presence, settings.lease_seconds).held())
@@ -191,7 +214,9 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
             gallery.touch()  # also where the files are in use elsewhere
 
         erasure = Erasure(ErasureStore(sessions), images, announcer, forgotten, card_anew)
-        moderation = Moderation(publications, incidents, jobs, images, erasure, audit, outbox.changed, gallery.touch)
+        moderation = Moderation(
+            publications, incidents, jobs, images, erasure, audit, outbox.changed, gallery.touch, faces
+        )
         accounts, web_sessions = Ledger(sessions, tokens), WebSessions(sessions, tokens)
         http = await stack.enter_async_context(aiohttp.ClientSession())
         client.offer(
@@ -211,10 +236,11 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
                 web_sessions=web_sessions,
                 audit=audit,
                 rules=settings.rules,
-                showing=Showing(jobs, publications, members, faces, gallery, audit, renderer.usual),
+                showing=Showing(jobs, publications, members, faces, gallery, renderer.usual),
                 wall_address=address,
                 erasure=erasure,
                 moderation=moderation,
+                people_changed=gallery.people_anew,
             )
         )
 
@@ -236,6 +262,8 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
             address=address,
             session_tokens=settings.session_tokens,
             discord=_discord_sign_in(settings, address),
+            discord_pages=discord_pages(settings.discord_api_url),
+            usual=renderer.usual,
         )
         await stack.enter_async_context(serving(site, bound))
         log.info("pages", address=address)

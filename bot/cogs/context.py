@@ -1,7 +1,7 @@
 """What every cog needs of the console, and who is asking."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -54,6 +54,7 @@ class Services:
     wall_address: str
     erasure: Erasure
     moderation: Moderation
+    people_changed: Callable[[], Awaitable[None]]
 
     def member(self, inter: AnyInteraction) -> Member:
         """Who acts. Rights are judged on our side: OPERATOR_ROLES, or administrators where none is set."""

@@ -33,6 +33,8 @@ from bot.ui.words import short
 SCOPES = {"pictures in channels": Scope.DRAW.value, "pictures in channels, and the wall": Scope.WALL.value}
 UNTIL = "A date (2027-06-30), a number of days (90), or: no end"
 ENDS = {"30 days": "30", "90 days": "90", "1 year": "365", "no end": "no end"}
+AND_WALL = "Who is on the wall is shown there."
+"""Beside that: photos that are added to a person with consent for the wall are for the wall too."""
 A_PHOTO = f"PNG, JPEG or WebP, up to {MOST_SIZE}"
 
 
@@ -64,7 +66,7 @@ class FacesCog(Cog):
         inter: ApplicationCommandInteraction,
         person: str = commands.Param(description="A name: a new one, or a person of yours", max_length=64),
         photo1: disnake.Attachment = commands.Param(description=A_PHOTO),
-        consent: bool = commands.Param(description=f"True says: {CONSENT}"),
+        consent: bool = commands.Param(description=f"True says: {CONSENT} {AND_WALL}"),
         photo2: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
         photo3: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
         photo4: disnake.Attachment | None = commands.Param(None, description=A_PHOTO),
@@ -105,6 +107,7 @@ class FacesCog(Cog):
         async def share() -> str:
             found = await self.services.faces.share(member, person, shared)
             await self._noted(member, "faces share", found, shared=shared)
+            await self.services.people_changed()
             return shared_text(found)
 
         await self._tell(inter, share())
@@ -126,6 +129,7 @@ class FacesCog(Cog):
         async def removed() -> str:
             receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
             await self._noted(member, "faces remove", receipt.person, photos=len(receipt.photos), whole=receipt.whole)
+            await self.services.people_changed()
             return receipt_text(receipt, member)
 
         await self._tell(inter, removed())
@@ -145,6 +149,7 @@ class FacesCog(Cog):
             found = await self.services.faces.consent(member, person, wanted, expires_at, wanted.statement)
             end = None if expires_at is None else expires_at.isoformat()
             await self._noted(member, "faces consent", found, always=True, scope=wanted.value, expires_at=end)
+            await self.services.people_changed()
             return consent_text(found)
 
         await self._tell(inter, consented())

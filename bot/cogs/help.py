@@ -27,7 +27,8 @@ START = """
 **2.** `/set parameter: guidance_scale value: 5` changes what your next images are made with; `/params show` lists it.
 **3.** `/sweep example: guidance` quotes a whole grid. Look at the quote, then press **Run**.
 **4.** The images come to this channel as they are finished, and a contact sheet at the end.
-**5.** `/test_face_mecene` draws people in ideas nobody had to write: Mecene, the console's own idea service, thinks \
+**5.** `/wall open` says where the photo wall is, with all that was put on it; more under **The photo wall**.
+**6.** `/test_face_mecene` draws people in ideas nobody had to write: Mecene, the console's own idea service, thinks \
 them up. `/detail` draws the faces of a photo again. More of both under **People and their faces**.
 """
 
@@ -62,8 +63,8 @@ WALL = """
 browser is yours from then on, with the tokens that it may have.
 **2.** `/wall publish what: S42` puts a job of yours on the wall, and `S42-c017` one picture of it; `/wall take_down` \
 takes it off again. Where the operator has set so, all that is posted comes there by itself.
-**3.** Members of this server see it, and others only where the operator has opened it to everyone. Somebody whose face is in a picture has to agree to that first: `/faces consent` \
-with the scope wall.
+**3.** Members of this server see it, and others only where the operator has opened it to everyone. Whoever is in a \
+picture has to agree to that first: `/faces consent` with the scope wall. Their photos are shown there too.
 **4.** On the wall you search, filter, star and rate, look at a sweep along any of its axes, and compare two pictures.
 **5.** `/params use image: S42-c017` makes a picture's values yours, and the next `/imagine` draws it again.
 **6.** What an operator does not want is refused, or withheld: that costs nothing, and they look at it.

@@ -16,8 +16,6 @@ from bot.ui.moderation import MOST_SHOWN, deleted_text, dropped_text, hidden_tex
 
 BUTTON = re.compile(r"(release|drop):(\d{1,9})")
 WHICH = "Which one, e.g. S42-c017"
-MOST_OPEN = 25
-"""So many the store gives at one time."""
 
 
 class ModerationCog(Cog):
@@ -97,13 +95,17 @@ class ModerationCog(Cog):
     async def _listing(self, member: Member) -> dict[str, Any]:
         """The message that lists what waits for the member. Raises NotYours."""
         moderation = self.services.moderation
-        incidents = await moderation.incidents(member)
+        # Pictures first: somebody waits for them. Of a refused prompt there is only a note to be read.
+        incidents = await moderation.incidents(member, MOST_SHOWN, drawn=True)
+        if left := MOST_SHOWN - len(incidents):
+            incidents += await moderation.incidents(member, left, drawn=False)
+        waiting = sum(await moderation.waiting(member))
         pictures = {}
-        for incident in incidents[:MOST_SHOWN]:
+        for incident in incidents:
             if incident.image is not None and (png := await moderation.picture(member, incident.id)) is not None:
                 pictures[incident.id] = png
         embed, files, rows = incident_list(
-            incidents, pictures, self.services.wall_address, more=len(incidents) >= MOST_OPEN
+            incidents, pictures, self.services.wall_address, more=max(0, waiting - len(incidents))
         )
         nobody = disnake.AllowedMentions.none()
         return {"embed": embed, "files": files, "components": rows, "allowed_mentions": nobody}

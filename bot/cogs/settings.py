@@ -192,7 +192,8 @@ class SettingsCog(Cog):
             listed = ", ".join(
                 f"{name} {code(short(CATALOGUE[name].show(value), 60))}" for name, value in taken.values.items()
             )
-            text = f"Your images are made like {plain(image.strip())} now: {listed or 'everything at its default'}."
+            rest = "; everything else is at its default" if listed else "everything is at its default"
+            text = f"Your images are made like {plain(image.strip())} now: {listed}{rest}."
             if taken.missing:
                 text += f"\nYou may not draw {plain(taken.missing)}, so face_folder is left out."
             return short(text, 1900)

@@ -73,7 +73,7 @@ class TokensCog(Cog):
 
         async def told() -> str:
             code = await self.services.web_sessions.code(inter.author.id, timedelta(minutes=LINK_MINUTES))
-            return link_text(code, LINK_MINUTES)
+            return link_text(code, LINK_MINUTES, self.services.wall_address)
 
         await self._tell(inter, told())
 

@@ -1,6 +1,7 @@
 """/wall: what of yours is on the photo wall, and where the wall is."""
 
 import re
+from urllib.parse import urlsplit
 
 import disnake
 from disnake.ext import commands
@@ -14,6 +15,7 @@ from bot.jobs.showing import Shown
 from bot.ui.words import count, plain, short
 
 WHAT = "A job, e.g. S42, or one picture of it, e.g. S42-c017"
+OWN_MACHINE = ("127.0.0.1", "localhost", "::1")
 JOB = re.compile(r"[a-z]?(\d{1,9})", re.IGNORECASE)
 
 
@@ -28,9 +30,9 @@ class WallCog(Cog):
     async def _open(self, inter: ApplicationCommandInteraction) -> None:
         """Where the wall is"""
         nobody = disnake.AllowedMentions.none()
-        text = (
-            f"The wall: {self.services.wall_address}\n-# To sign in there, run `/link` and type the code on its page."
-        )
+        address = self.services.wall_address
+        text = f"The wall: {address}\n-# To sign in there, run `/link` and type the code on its page."
+        text += _reach(address)
         await inter.response.send_message(text, ephemeral=True, allowed_mentions=nobody)
 
     @wall.sub_command(name="publish")
@@ -80,6 +82,7 @@ class WallCog(Cog):
         else:
             text = f"All of {name} was on the wall already."
         text += f" {self.services.wall_address}/jobs/{name}"
+        text += _reach(self.services.wall_address)
         for person, pictures in shown.unseen:
             show, them = ("shows", "it") if pictures == 1 else ("show", "them")
             text += (
@@ -88,6 +91,16 @@ class WallCog(Cog):
                 "place on the operator's list."
             )
         return short(text, 1900)
+
+
+def _reach(address: str) -> str:
+    """A line about an address that works on one machine alone; nothing for any other."""
+    if urlsplit(address).hostname not in OWN_MACHINE:
+        return ""
+    return (
+        "\n-# This address works on the console's own machine only. Whoever runs the console gives the wall one for "
+        "everybody with the setting WEB_URL."
+    )
 
 
 def _meant(what: str) -> tuple[int, str | None]:

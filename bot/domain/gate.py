@@ -31,11 +31,12 @@ class Hit:
 
 
 class IncidentState(StrEnum):
-    """open until an operator released the picture or deleted it."""
+    """open until an operator released the picture or deleted it; a prompt also until the member's next ones came."""
 
     OPEN = "open"
     RELEASED = "released"
     DELETED = "deleted"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True)

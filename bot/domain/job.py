@@ -105,7 +105,7 @@ class Item:
     `rank` is its turn in execution order, `at` its index on each axis of the layout (None off the grid),
     `remark` why it failed or what to know of its picture, a sentence a line. `batch` names the message its picture
     goes out with, `message_id` is that message once it is posted. `deaths` are the workers that died while they drew
-    it. `spoiler`: the gate wants its picture posted behind a spoiler.
+    it. `spoiler`: the gate wants its picture posted behind a spoiler. `settled_at` is when it had an outcome.
     """
 
     job_id: int
@@ -121,6 +121,7 @@ class Item:
     message_id: int | None = None
     deaths: int = 0
     spoiler: bool = False
+    settled_at: datetime | None = None
 
     @property
     def suspect(self) -> bool:
@@ -257,7 +258,10 @@ class Start(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is: its items counted by state, and the tokens that were taken for them."""
+    """How far a job is: its items counted by state, and the tokens that were taken for them.
+
+    `deleted` are those of the drawn ones whose picture is gone since, `settled_at` is when the last outcome came.
+    """
 
     total: int
     drawn: int = 0
@@ -265,13 +269,17 @@ class Progress:
     cancelled: int = 0
     spent: int = 0
     withheld: int = 0
+    deleted: int = 0
+    settled_at: datetime | None = None
 
     @classmethod
-    def counted(cls, counts: Mapping[ItemState, int], spent: int = 0) -> "Progress":
+    def counted(
+        cls, counts: Mapping[ItemState, int], spent: int = 0, deleted: int = 0, settled_at: datetime | None = None
+    ) -> "Progress":
         """From how many items are in each state."""
         states = (ItemState.DRAWN, ItemState.FAILED, ItemState.CANCELLED, ItemState.WITHHELD)
         drawn, failed, cancelled, withheld = (counts.get(state, 0) for state in states)
-        return cls(sum(counts.values()), drawn, failed, cancelled, spent, withheld)
+        return cls(sum(counts.values()), drawn, failed, cancelled, spent, withheld, deleted, settled_at)
 
     @property
     def settled(self) -> int:

@@ -91,7 +91,8 @@ class Person:
     """Someone with photos. Without an owner the operator laid the folder by hand, and it is everybody's.
 
     `photos` are file names in order; `guild_id` is where the person was added, and shared when it is shared. Consent
-    holds until `expires_at` (None: until it is revoked), for what `scope` says.
+    holds until `expires_at` (None: until it is revoked), for what `scope` says. Who is `revoked` is about to be
+    deleted.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Person:
     photos: tuple[str, ...]
     scope: Scope = Scope.DRAW
     expires_at: datetime | None = None
+    revoked: bool = False
 
     @property
     def expired(self) -> bool:
@@ -154,11 +156,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Added:
-    """A person after photos were added: the file each upload became, and those that were there before."""
+    """A person after photos were added: the file each upload became, and those that were there before.
+
+    `narrowed` tells that the person is not for the wall any more: an operator cannot agree to that for new photos.
+    """
 
     person: Person
     files: tuple[str, ...]
     known: frozenset[str]
+    narrowed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What the use cases need from the outside: stores, a renderer, a channel. Each has a real adapter."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,8 +20,16 @@ class ImageStore(Protocol):
     async def put(self, png: bytes) -> str: ...
     async def get(self, image: str) -> bytes: ...
     def read(self, image: str) -> bytes: ...
-    async def remove(self, image: str) -> bool:
-        """Delete a picture's file; False where there was none."""
+    async def keep(self, image: str, png: bytes) -> None:
+        """Store the picture of that SHA-256 again, if it is not there any more."""
+        ...
+
+    async def remove(self, image: str, older: float = 0.0) -> bool:
+        """Delete a picture's file; False where there was none, or it was put there in the last `older` seconds."""
+        ...
+
+    def old(self, seconds: float) -> AsyncIterator[list[tuple[str, float]]]:
+        """The pictures that were put there longer ago, some at a time, each with when that was (POSIX time)."""
         ...
 
 
@@ -80,11 +88,7 @@ class FaceStore(Protocol):
         ...
 
     async def revoke(self, member: Member, name: str) -> Person:
-        """End a person's consent for good; they stay among the `revoked`. Raises NotFound, NotYours, NoRights."""
-        ...
-
-    async def revoked(self) -> list[Person]:
-        """The people whose consent was revoked, and who are still to be deleted."""
+        """End a person's consent for good; they are `revoked`. Raises NotFound, NotYours, NoRights."""
         ...
 
     async def delete(self, name: str) -> None:
@@ -262,6 +266,11 @@ class Gallery(Protocol):
 
     @property
     def statistics(self) -> Statistics: ...
+
+    @property
+    def for_everyone(self) -> bool:
+        """Whether it is shown to whoever has the address, rather than to members."""
+        ...
 
     @property
     def listed(self) -> Collection[str]:

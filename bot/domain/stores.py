@@ -1,6 +1,6 @@
 """What the use cases remember, and where: settings, jobs, leases, the outbox, tokens, sessions. Each is a store."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,8 +54,9 @@ class JobStore(Protocol):
         quote: Quote | None = None,
         notes: Sequence[str] = (),
         spoiler: bool = False,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> Job:
-        """Store a quote and its items in one transaction."""
+        """Store a quote and its items in one transaction; `keep` sees to it that a photo they begin with is there."""
         ...
 
     async def get(self, job_id: int) -> Job | None: ...
@@ -155,12 +156,13 @@ class Leases(Protocol):
         remark: str | None = None,
         tokens: int = 0,
         hit: Hit | None = None,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> bool:
         """Record an item's outcome once, in one transaction: its state, what it costs, and that it is to be posted.
 
         With a `hit` it is behind a spoiler, or withheld: then it costs nothing, is not posted, and operators see it as
-        an incident, with its image where there is one. False (and nothing done) when it has an outcome already: it was
-        cancelled. Raises Fenced.
+        an incident, with its image where there is one. `keep` sees to it that the image's file is there, while nobody
+        may delete it. False (and nothing done) when it has an outcome already: it was cancelled. Raises Fenced.
         """
         ...
 
@@ -290,12 +292,18 @@ class Publications(Protocol):
         """Put a job's drawn pictures on the wall (None: all of them); how many are new there."""
         ...
 
-    async def take_down(self, job_id: int, numbers: Collection[int] | None = None) -> int:
-        """Take them off the wall again, with their marks; how many were there."""
+    async def take_down(self, job_id: int, numbers: Collection[int] | None = None, *, by: Member | None = None) -> int:
+        """Take them off the wall again, with their marks; how many were there.
+
+        Where an operator did it, `by` stands in the audit log, in the same transaction.
+        """
         ...
 
-    async def hide(self, job_id: int, number: int, hidden: bool) -> None:
-        """Let nobody but operators see a picture, or everybody again. Raises NotFound."""
+    async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
+        """Let nobody but operators see a picture, or everybody again. Raises NotFound.
+
+        It stands in the audit log, in the same transaction.
+        """
         ...
 
     async def star(self, job_id: int, number: int, member_id: int, starred: bool) -> Published:
@@ -306,8 +314,12 @@ class Publications(Protocol):
         """Rate a picture from 1 to 5, or (None) take that back. Raises NotFound, ValueError."""
         ...
 
-    async def marks(self, member_id: int) -> dict[tuple[int, int], Mark]:
-        """A member's own marks by job and number."""
+    async def mark(self, job_id: int, number: int, member_id: int) -> Mark:
+        """What a member thinks of one picture."""
+        ...
+
+    async def starred(self, member_id: int) -> frozenset[tuple[int, int]]:
+        """What a member has starred, by job and number."""
         ...
 
     async def changed(self, since: datetime | None = None) -> list[Published]:
@@ -319,12 +331,28 @@ class Incidents(Protocol):
     """What the gate withheld."""
 
     async def note(self, member: Member, hit: Hit, prompt: str) -> Incident:
-        """A prompt that was refused before there was a job."""
+        """A prompt that was refused before there was a job.
+
+        Of a member's that nobody decides on only the latest wait; those before them are superseded.
+        """
         ...
 
     async def get(self, incident_id: int) -> Incident | None: ...
-    async def open(self, guild_id: int | None, limit: int = 25) -> list[Incident]:
-        """What no operator of that server has decided on, the newest first."""
+    async def withheld(self, job_id: int, number: int) -> bool:
+        """Whether that item's picture is withheld, and there."""
+        ...
+
+    async def open(
+        self, guild_id: int | None, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
+    ) -> list[Incident]:
+        """What no operator of that server has decided on, the newest first; `after` an incident: what is older.
+
+        `drawn` asks for those with a picture alone, or (False) for those without.
+        """
+        ...
+
+    async def count(self, guild_id: int | None) -> tuple[int, int]:
+        """How many are open on that server: with a picture, and without."""
         ...
 
     async def release(self, actor: Member, incident_id: int) -> Job | None:
@@ -334,8 +362,8 @@ class Incidents(Protocol):
         """
         ...
 
-    async def delete(self, actor: Member, incident_id: int) -> str | None:
-        """The picture is to be deleted; its SHA-256, where nothing else refers to it. Raises and notes as above."""
+    async def delete(self, actor: Member, incident_id: int) -> None:
+        """The incident is closed, and its picture to be deleted. Raises and notes as above."""
         ...
 
 
@@ -360,4 +388,23 @@ class Erasures(Protocol):
 
     async def withdrawn(self, done: Withdrawal) -> None:
         """It is out of its channel, or never will be; what its message is to lose since then stays."""
+        ...
+
+    async def clear(self, noted: Withdrawal, remove: Callable[[str], Awaitable[bool]]) -> tuple[int, int]:
+        """Have `remove` delete the files that were noted down, but what somebody needs by now.
+
+        How many there were, and how many are left since it raised OSError, to be tried again.
+        """
+        ...
+
+    async def since(self) -> datetime | None:
+        """When the first job was made of which is known; what is older than that is of nobody who is known here."""
+        ...
+
+    async def orphans(self, images: Collection[str]) -> list[str]:
+        """Those of the images that nothing refers to, nor are they noted down to be deleted, as it seems."""
+        ...
+
+    async def sweep(self, images: Collection[str], remove: Callable[[str], Awaitable[bool]]) -> int:
+        """Have `remove` delete those of the images that nothing refers to; how many there were. Raises OSError."""
         ...

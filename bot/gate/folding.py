@@ -3,6 +3,7 @@
 Letter by letter, through tables: a whole text is never normalised at once, as runs of combining marks make that slow.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -33,6 +34,8 @@ LIKENESS = str.maketrans(
 )
 TWINS = frozenset("аеорсухѕіјһԁԛԝο")  # noqa: RUF001
 """Letters of other scripts that nobody can tell from Latin ones."""
+WEIGHT = re.compile(r":[0-9.]{1,8}(?=[)\]])")
+"""What some prompt languages weigh a word with: "(blood:1.2) bath" is a blood bath."""
 Token = tuple[str, str | None]
 """A word as it stands, and what it looks like where it is disguised."""
 
@@ -93,8 +96,12 @@ def likeness(word: str) -> str:
 
 def readings(text: str) -> Iterator[list[Token]]:
     """The ways in which a text may be read as words; each takes time in proportion to the text."""
-    plain = words(text)
+    unweighted = WEIGHT.sub(" ", text)
+    plain = words(unweighted)
     yield [(word, None) for word in plain]
+    if unweighted != text:
+        yield [(word, None) for word in words(text)]
+    text = unweighted
     parted = text.translate(_PartedWords()).split()
     if parted != plain:
         yield [(word, None) for word in parted]

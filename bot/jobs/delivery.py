@@ -40,7 +40,10 @@ SheetMaker = Callable[[Job, Sequence[Item], Callable[[str], bytes]], bytes | Non
 
 @dataclass(frozen=True)
 class Post:
-    """What every delivery works with. `give_up` is told of a job whose channel takes nothing any more."""
+    """What every delivery works with. `give_up` is told of a job whose channel takes nothing any more.
+
+    `drawn_here` tells whether this console draws a job: another one's, which goes on, is that one's to tell of.
+    """
 
     jobs: JobStore
     owed: Owed
@@ -48,6 +51,7 @@ class Post:
     channel: Channel
     make_sheet: SheetMaker
     give_up: Callable[[Job], Awaitable[None]]
+    drawn_here: Callable[[int], bool] = lambda _: True
 
 
 class Delivery:
@@ -62,6 +66,7 @@ class Delivery:
         self._channel = post.channel
         self._make_sheet = post.make_sheet
         self._give_up = post.give_up
+        self._drawn_here = post.drawn_here
         self._line = line
         self._draining = asyncio.Event()
         self._relied_on: dict[str, tuple[float, float]] = {}  # nonces, and since when no message went without them
@@ -123,6 +128,10 @@ class Delivery:
             given_up, progress = await self._jobs.get(job.id), await self._jobs.progress(job.id)
             await self._channel.show(given_up or job, progress, [("", REFUSED)])
             return await self._owed.delivered(job, given_up=True)
+        if not job.state.ended and not self._drawn_here(job.id):
+            if not pausing:  # else the card is not ours: what we end is not what it tells of
+                await self._show(job, pausing=False)
+            return True
         progress = await self._show(job, pausing=pausing)
         if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
             await self._send_sheets(job)
@@ -218,8 +227,9 @@ class Delivery:
             message = None
             try:
                 called = job.state.ended and part == last
-                # One picture behind a spoiler puts the sheet that shows it there too.
-                hidden = any(item.spoiler and item.image for item in owed[part])
+                # One picture behind a spoiler puts the sheet that shows it there too, also once it is erased: tried
+                # again, the sheet is looked for by the name that it had.
+                hidden = any(item.spoiler for item in owed[part])
                 as_shown = replace(job, spoiler=True) if hidden else job
                 message = await self._send_sheet(as_shown, part, settled.values(), last=called)
             except (CannotPost, CannotDeliver) as error:

@@ -4,8 +4,10 @@ What is still in a channel or on the disk stands in the store, so it goes on aft
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 
 import structlog
 
@@ -14,6 +16,7 @@ from bot.domain.errors import CannotDeliver
 from bot.domain.person import Person
 from bot.domain.ports import Channel, ImageStore
 from bot.domain.stores import Erasures
+from bot.jobs.orphans import sweep
 
 log = structlog.get_logger("atelier.erasure")
 
@@ -24,6 +27,17 @@ LOOK_SECONDS = 10.0
 """How often it is looked for what is to be taken away: also another console, or a delivery, notes that down."""
 LONGEST_PAUSE_SECONDS = 300.0
 AGAIN_SECONDS = 1.0
+
+STUCK_SECONDS = 6 * 3600.0
+"""How long a message is left alone that Discord does not let us change: its channel may be opened to us again."""
+
+
+class Outcome(Enum):
+    """What came of taking something away."""
+
+    GONE = "gone"
+    LATER = "later"
+    STUCK = "stuck"
 
 
 class Erasure:
@@ -50,15 +64,20 @@ class Erasure:
         self._turn = asyncio.Lock()  # so that of two who would take the same out of a channel, one does
         self._disk_turn = asyncio.Lock()
         self._cards: set[asyncio.Task[None]] = set()
+        self._stuck: dict[Withdrawal, float] = {}  # and when each was tried last
 
     @asynccontextmanager
     async def withdrawing(self) -> AsyncIterator[None]:
-        """Take away what is to go while the context is open: now, when there is more, and again after failures."""
+        """Take away what is to go while the context is open: now, when there is more, and again after failures.
+
+        Beside that, files are deleted that nothing refers to.
+        """
         work = asyncio.create_task(self._withdraw_for_ever(), name="withdrawals")
+        sweeping = asyncio.create_task(sweep(self._erasures, self._images), name="orphans")
         try:
             yield
         finally:
-            ending = [work, *self._cards]
+            ending = [work, sweeping, *self._cards]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
@@ -80,10 +99,10 @@ class Erasure:
         cards = asyncio.create_task(self._show(erased.jobs))  # they may be many, and nobody is to wait for them
         self._cards.add(cards)
         cards.add_done_callback(self._cards.discard)
-        left = await self._from_channels(erased)
+        left, stuck = await self._from_channels(erased)
         self._wanted.set()
-        messages = len(erased.messages) - left
-        return ErasureReceipt(erased.pictures, erased.wall_entries, files, messages, left, files_left)
+        messages = len(erased.messages) - left - len(stuck)
+        return ErasureReceipt(erased.pictures, erased.wall_entries, files, messages, left, files_left, tuple(stuck))
 
     async def clear_disk(self) -> None:
         """Delete the files that the records have let go of; what cannot be deleted now is tried again."""
@@ -103,24 +122,28 @@ class Erasure:
         except Exception:
             log.exception("an erasure was not heard of")
 
-    async def _from_channels(self, erased: Erased) -> int:
-        """Withdraw the messages now; how many could not be in time."""
-        left = len(erased.messages)
+    async def _from_channels(self, erased: Erased) -> tuple[int, list[str]]:
+        """Withdraw the messages now; how many could not be in time, and the addresses of those that never can."""
+        left, stuck = len(erased.messages), list[str]()
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 for message in erased.messages:
-                    left -= await self._withdraw(message)
+                    outcome = await self._withdraw(message)
+                    left -= outcome is not Outcome.LATER
+                    stuck += [message.link] if outcome is Outcome.STUCK else []
         except TimeoutError:
             log.info("the channels take their time", messages_left=left)
-        return left
+        return left, stuck
 
     async def _withdraw_for_ever(self) -> None:
         pause = AGAIN_SECONDS
         while True:
             self._wanted.clear()
             try:
-                tried = [await self._withdraw(each) for each in await self._erasures.withdrawals()]
-                failed = tried.count(False)
+                noted = await self._erasures.withdrawals()
+                self._stuck = {each: at for each, at in self._stuck.items() if each in noted}
+                tried = [await self._withdraw(each) for each in noted]
+                failed = tried.count(Outcome.LATER)
             except Exception as error:  # the store is away
                 log.warning("what is to be taken away is not known", reason=str(error))
                 failed = 1
@@ -131,32 +154,39 @@ class Erasure:
             except TimeoutError:
                 continue
 
-    async def _withdraw(self, withdrawal: Withdrawal) -> bool:
-        """Take something away; False where that failed, and will be tried again."""
+    def _rests(self, withdrawal: Withdrawal) -> bool:
+        """Whether a message is left alone for now: it could not be changed a while ago."""
+        tried = self._stuck.get(withdrawal)
+        return tried is not None and time.monotonic() - tried < STUCK_SECONDS
+
+    async def _withdraw(self, withdrawal: Withdrawal) -> Outcome:
+        """Take something away. What fails stands in the store, and is tried again."""
         try:
             if withdrawal.channel_id == DISK:
                 async with self._disk_turn:
-                    return not (await self._from_disk(withdrawal))[1]
+                    return Outcome.LATER if (await self._from_disk(withdrawal))[1] else Outcome.GONE
             async with self._turn:
+                if self._rests(withdrawal):  # it was tried while we waited
+                    return Outcome.STUCK
                 try:
                     await self._channel.withdraw(withdrawal.channel_id, withdrawal.message_id, withdrawal.files)
                 except CannotDeliver as error:
-                    log.error("a message stays in its channel", reason=str(error))
+                    self._stuck[withdrawal] = time.monotonic()
+                    log.error("a message stays in its channel", reason=str(error), again_in_s=STUCK_SECONDS)
+                    return Outcome.STUCK
                 await self._erasures.withdrawn(withdrawal)
-                return True
-        except Exception as error:  # it stands in the store
+                return Outcome.GONE
+        except Exception as error:
             log.warning("not withdrawn yet", message=withdrawal.message_id, error=repr(error))
-            return False
+            return Outcome.LATER
 
     async def _from_disk(self, withdrawal: Withdrawal) -> tuple[int, int]:
         """Delete the files of pictures: how many there were, and how many are left to be tried again."""
-        count = left = 0
-        for image in sorted(withdrawal.files or ()):
-            try:
-                count += await self._images.remove(image)
-            except OSError as error:  # it stands in the store
-                log.error("a picture cannot be deleted yet", reason=str(error))
-                left += 1
-        if not left:
-            await self._erasures.withdrawn(withdrawal)
-        return count, left
+        return await self._erasures.clear(withdrawal, self._remove)
+
+    async def _remove(self, image: str) -> bool:
+        try:
+            return await self._images.remove(image)
+        except OSError as error:
+            log.error("a picture cannot be deleted yet", reason=str(error))
+            raise

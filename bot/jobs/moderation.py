@@ -5,12 +5,12 @@ from collections.abc import Callable
 import structlog
 
 from bot.domain.erasure import ErasureReceipt
-from bot.domain.errors import NotFound, NotYours
+from bot.domain.errors import NotFound, NotYours, Refusal
 from bot.domain.gate import Incident
-from bot.domain.job import Item, ItemState, Job, Member
-from bot.domain.ports import ImageStore
+from bot.domain.job import Item, Job, Member
+from bot.domain.ports import FaceStore, Gallery, ImageStore
 from bot.domain.stores import AuditLog, Incidents, JobStore, Publications
-from bot.domain.wall import picture_name
+from bot.domain.wall import Statistics, picture_name
 from bot.jobs.erasure import Erasure
 
 log = structlog.get_logger("atelier.moderation")
@@ -36,6 +36,7 @@ class Moderation:
         audit: AuditLog,
         changed: Callable[[Job], None],
         gallery_touched: Callable[[], None],
+        faces: FaceStore,
     ) -> None:
         self._publications = publications
         self._incidents = incidents
@@ -45,6 +46,7 @@ class Moderation:
         self._audit = audit
         self._changed = changed
         self._gallery_touched = gallery_touched
+        self._faces = faces
 
     async def find(self, actor: Member, name: str) -> tuple[str, int, int]:
         """A picture by its name: as it is written (S42-c017), its job and number. Raises NotFound, NotYours."""
@@ -60,9 +62,8 @@ class Moderation:
 
         Raises NotYours unless the actor is an operator of the picture's server, NotFound where it is not on the wall.
         """
-        job, item = await self._picture(actor, job_id, number)
-        await self._publications.hide(job_id, number, hidden)
-        await self._audit.note(actor, "hide" if hidden else "show", f"{job.name}-{item.name}", owner=job.owner.name)
+        await self._picture(actor, job_id, number)
+        await self._publications.hide(actor, job_id, number, hidden)
         self._gallery_touched()
 
     async def delete(self, actor: Member, job_id: int, number: int) -> ErasureReceipt:
@@ -71,7 +72,7 @@ class Moderation:
         Raises NotYours unless the actor is an operator of the picture's server, NotFound where there is no picture.
         """
         job, item = await self._picture(actor, job_id, number)
-        if item.image is None and item.state is not ItemState.WITHHELD:
+        if item.image is None and not await self._incidents.withheld(job_id, number):
             raise NotFound(f"There is no picture {job.name}-{item.name}: it was not drawn, or it is deleted.")
         # Noted first: what is done must not be without a trace.
         await self._audit.note(actor, "delete", f"{job.name}-{item.name}", owner=job.owner.name)
@@ -79,10 +80,26 @@ class Moderation:
         self._gallery_touched()
         return receipt
 
-    async def incidents(self, actor: Member) -> list[Incident]:
-        """What the gate withheld on the actor's server and nobody has decided on, the newest first. Raises NotYours."""
+    async def reload(self, actor: Member, gallery: Gallery) -> Statistics:
+        """Have the wall read all of it anew; how much it holds then. Raises NotYours, Unavailable."""
         _operators_only(actor)
-        return await self._incidents.open(actor.guild_id)
+        await self._audit.note(actor, "reload", "the wall")
+        return await gallery.reload()
+
+    async def incidents(
+        self, actor: Member, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
+    ) -> list[Incident]:
+        """What the gate withheld on the actor's server and nobody has decided on, the newest first.
+
+        `after` an incident: what is older; `drawn`: with a picture alone, or (False) without. Raises NotYours.
+        """
+        _operators_only(actor)
+        return await self._incidents.open(actor.guild_id, limit, after=after, drawn=drawn)
+
+    async def waiting(self, actor: Member) -> tuple[int, int]:
+        """How many of them there are: with a picture, and without. Raises NotYours."""
+        _operators_only(actor)
+        return await self._incidents.count(actor.guild_id)
 
     async def picture(self, actor: Member, incident_id: int) -> bytes | None:
         """The PNG that was withheld; None where nothing was drawn, or it is gone. Raises NotFound, NotYours."""
@@ -98,9 +115,10 @@ class Moderation:
     async def release(self, actor: Member, incident_id: int) -> Incident:
         """The withheld picture goes to its channel after all, at no cost; the incident as it stands now.
 
-        Raises NotFound, NotYours, WrongState where it is decided already or nothing was drawn.
+        Raises NotFound, NotYours, WrongState where it is decided already or nothing was drawn, and Refusal where
+        somebody in it may not be drawn any more.
         """
-        await self._incident(actor, incident_id)
+        await self._ask_for_people(await self._incident(actor, incident_id))
         job = await self._incidents.release(actor, incident_id)
         if job is not None:
             self._changed(job)
@@ -117,6 +135,18 @@ class Moderation:
         if incident.job_id is not None and (job := await self._jobs.get(incident.job_id)):
             self._changed(job)
         return await self._incident(actor, incident_id)
+
+    async def _ask_for_people(self, incident: Incident) -> None:
+        """Refuse where consent has ended since the picture was drawn. Raises Refusal."""
+        job = None if incident.job_id is None else await self._jobs.get(incident.job_id)
+        if job is None:
+            return
+        item = next((item for item in await self._jobs.items(job.id) if item.number == incident.number), None)
+        for name in item.recipe.people if item else ():
+            try:
+                await self._faces.drawable(name, job.asker)
+            except Refusal as error:
+                raise Refusal(f"Incident {incident.id} cannot be released: {error} Delete it to close it.") from error
 
     async def _incident(self, actor: Member, incident_id: int) -> Incident:
         """An incident of the actor's own server. Raises NotFound, NotYours."""

@@ -196,7 +196,8 @@ class Quotes:
         forced = {"width": width, "height": height, "detail": True}
         recipe = self._resolved({**settings, **forced})
         await self._checked(owner, [recipe], from_set, name)
-        image = await self._images.put(await asyncio.to_thread(to_png, photo))
+        png = await asyncio.to_thread(to_png, photo)
+        image = await self._images.put(png)
         # Once more on top: in production mode of the settings only the prompt, the seed and the face were kept.
         recipe = Recipe.from_dict({**recipe.as_dict(), **forced, PHOTO: image})
         planned = await self._checked(owner, [recipe], from_set)
@@ -212,6 +213,7 @@ class Quotes:
             layout=Layout(fixed=((FACE, drawn.face_folder or NOBODY_ELSE), ("denoise", f"{drawn.denoise:g}"))),
             quote=self._forecast.quote(planned),
             notes=notes,
+            keep=lambda: self._images.keep(image, png),
         )
 
     async def _checked(self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "", title: str = "") -> Plan:

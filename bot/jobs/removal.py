@@ -4,7 +4,7 @@ A revoked consent takes every picture of the person along, wherever it is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -18,6 +18,8 @@ from bot.jobs.erasure import Erasure
 
 log = structlog.get_logger("atelier.removal")
 
+LOOK_SECONDS = 60.0
+"""How often it is looked whose consent was revoked, here or on another console."""
 AGAIN_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 
@@ -78,15 +80,11 @@ async def erase(
 
 @asynccontextmanager
 async def resuming(faces: FaceStore, renderer: Renderer, erasure: Erasure) -> AsyncIterator[None]:
-    """Finish the erasures that were begun before the console ended, beside what goes on while the context is open."""
+    """See to who was revoked, or whose photos went, while the context is open, also on another console.
 
-    async def finish() -> None:
-        pause = AGAIN_SECONDS
-        while await resume(faces, renderer, erasure):
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    work = asyncio.create_task(finish(), name="revocations")
+    An erasure that was cut off is finished, and the renderer forgets whom it is not to remember.
+    """
+    work = asyncio.create_task(_watch(faces, renderer, erasure), name="revocations")
     try:
         yield
     finally:
@@ -94,14 +92,49 @@ async def resuming(faces: FaceStore, renderer: Renderer, erasure: Erasure) -> As
         await asyncio.gather(work, return_exceptions=True)
 
 
-async def resume(faces: FaceStore, renderer: Renderer, erasure: Erasure) -> int:
-    """Try once to finish the erasures that were begun; how many are left."""
+async def _watch(faces: FaceStore, renderer: Renderer, erasure: Erasure) -> None:
+    """Look for ever. At first all who are revoked are taken for left over; later those who still are at the next look,
+    since whoever has just revoked one is at it."""
+    before: Collection[str] | None = None
+    pause, memory = AGAIN_SECONDS, _Memory(renderer)
+    while True:
+        try:
+            people = await faces.everybody()
+            revoked = [person for person in people if person.revoked]
+            mine = [person for person in revoked if before is None or person.name in before]
+            failed = await finish(faces, renderer, erasure, mine)
+            before = {person.name for person in revoked}
+            await memory.look(people)
+        except Exception as error:
+            log.warning("who was revoked is not known", reason=str(error))
+            failed = 1
+        wait, pause = (pause, min(2 * pause, LONGEST_PAUSE_SECONDS)) if failed else (LOOK_SECONDS, AGAIN_SECONDS)
+        await asyncio.sleep(wait)
+
+
+class _Memory:
+    """What the renderer may remember of photos: where some went it forgets, and once more at the next look.
+
+    Then what was being drawn with them is drawn.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._photos = frozenset[tuple[str, str]]()
+        self._once_more = False
+
+    async def look(self, people: Sequence[Person]) -> None:
+        """These are all people there are now."""
+        photos = frozenset((each.name, photo) for each in people if not each.revoked for photo in each.photos)
+        gone = not self._photos <= photos
+        if gone or self._once_more:
+            await self._renderer.forget()
+        self._photos, self._once_more = photos, gone
+
+
+async def finish(faces: FaceStore, renderer: Renderer, erasure: Erasure, people: Sequence[Person]) -> int:
+    """Try once to finish the erasures of these people, who were revoked; how many are left."""
     left = 0
-    try:
-        people = await faces.revoked()
-    except Exception as error:
-        log.warning("who was revoked is not known", reason=str(error))
-        return 1
     for person in people:
         try:
             receipt, erased = await erase(faces, renderer, erasure, person)

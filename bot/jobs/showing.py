@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain.errors import NotFound, NotYours, Refusal
 from bot.domain.job import Item, Job, Member
 from bot.domain.ports import FaceStore, Gallery
-from bot.domain.stores import AuditLog, JobStore, Publications, SettingsStore
+from bot.domain.stores import JobStore, Publications, SettingsStore
 from bot.domain.wall import Visitor, picture_name
 from bot.jobs.naming import usable
 from sweeps.parameters import CATALOGUE, Value
@@ -44,7 +44,6 @@ class Showing:
         settings: SettingsStore,
         faces: FaceStore,
         gallery: Gallery,
-        audit: AuditLog,
         usual: Callable[[str], Value | None],
     ) -> None:
         self._jobs = jobs
@@ -52,7 +51,6 @@ class Showing:
         self._settings = settings
         self._faces = faces
         self._gallery = gallery
-        self._audit = audit
         self._usual = usual
 
     async def publish(self, actor: Member, job_id: int, cell: str | None = None) -> Shown:
@@ -63,12 +61,14 @@ class Showing:
         items = self._chosen(job, await self._jobs.items(job_id), cell)
         new = await self._publications.publish(actor, job_id, [item.number for item in items])
         self._gallery.touch()
-        everybody = {person.name for person in await self._faces.everybody() if person.on_wall}
-        listed = everybody & {sitter.name for sitter in self._gallery.people(_as_visitor(actor))}
+        everybody, listed = await self._faces.everybody(), self._gallery.listed
+        since = {person.name: person.shown_since for person in everybody if person.on_wall and person.name in listed}
         absent: dict[str, int] = {}
         for item in items:
-            for name in set(item.recipe.people) - listed:
-                absent[name] = absent.get(name, 0) + 1
+            drawn_at = item.settled_at or job.created_at
+            for name in set(item.recipe.people):
+                if name not in since or drawn_at < since[name]:
+                    absent[name] = absent.get(name, 0) + 1
         return Shown(job, new, tuple(sorted(absent.items())))
 
     async def take_down(self, actor: Member, job_id: int, cell: str | None = None) -> tuple[Job, int]:
@@ -79,9 +79,7 @@ class Showing:
         numbers = None
         if cell is not None:
             numbers = [item.number for item in self._chosen(job, await self._jobs.items(job_id), cell)]
-        taken = await self._publications.take_down(job_id, numbers)
-        if job.owner.id != actor.id:
-            await self._audit.note(actor, "wall take down", job.name, pictures=taken, owner=job.owner.name)
+        taken = await self._publications.take_down(job_id, numbers, by=None if job.owner.id == actor.id else actor)
         self._gallery.touch()
         return job, taken
 

@@ -225,14 +225,16 @@ class Worker:
     async def _settle(self, work: Work, drawn: Drawn, hit: Hit | None) -> None:
         """Record a picture; one that the gate withholds is kept for an operator to look at, and costs nothing."""
         withheld = hit is not None and hit.verdict is Verdict.WITHHOLD
+        image = await self._images.put(drawn.png)
         await self._leases.settle(
             work.lease,
             work.item.number,
             ItemState.WITHHELD if withheld else ItemState.DRAWN,
-            image=await self._images.put(drawn.png),
+            image=image,
             remark="\n".join([*drawn.notes, *([WITHHELD] if withheld else [])]) or None,
             tokens=0 if withheld else self._prices.base * drawn.bases + self._prices.detail * drawn.passes,
             hit=hit,
+            keep=lambda: self._images.keep(image, drawn.png),  # the same picture may have been erased elsewhere
         )
 
     async def _drawn(self, work: Work) -> Drawn:

@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import ipaddress
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,8 +36,12 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(ideas: Ideas, source: str) -> web.Application:
-    """The service around `ideas`; `source` says in its health what makes them: grammar or model."""
+def application(ideas: Ideas, source: str, *, here: bool = False) -> web.Application:
+    """The service around `ideas`; `source` says in its health what makes them: grammar or model.
+
+    One that is reached from `here` alone, this machine, answers to no name but the machine's own: a page elsewhere
+    could point its name at us (DNS rebinding) and ask in the name of whoever looks at it.
+    """
     turns = asyncio.Semaphore(AT_A_TIME)
     page = PAGE.read_text("utf-8")
 
@@ -70,7 +75,15 @@ def application(ideas: Ideas, source: str) -> web.Application:
         address = html.escape(f"{request.scheme}://{request.host}")
         return web.Response(text=page.replace("ADDRESS", address), content_type="text/html")
 
-    app = web.Application(middlewares=[_sentences], client_max_size=MOST_ASKED_BYTES)
+    @web.middleware
+    async def to_us(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if here and not _is_here(request.url.host or ""):
+            raise web.HTTPMisdirectedRequest(
+                text="Host: expected 127.0.0.1 or localhost; that is where this service is."
+            )
+        return await handler(request)
+
+    app = web.Application(middlewares=[_sentences, to_us], client_max_size=MOST_ASKED_BYTES)
     app.router.add_post("/ideas", post_ideas)
     app.router.add_get("/health", get_health)
     app.router.add_get("/openapi.json", get_description)
@@ -88,6 +101,14 @@ async def _sentences(request: web.Request, handler: Handler) -> web.StreamRespon
         response = web.json_response({"error": _sentence(refused)}, status=refused.status, headers=allowed)
     response.headers.update(HEADERS)
     return response
+
+
+def _is_here(name: str) -> bool:
+    """Whether that name or address is this machine's own, for itself alone."""
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _sentence(refused: web.HTTPException) -> str:
@@ -108,7 +129,10 @@ async def serving(host: str, port: int, settings: Settings) -> AsyncIterator[str
     async with open_ideas(settings, ask_service=False) as ideas:
         source = "model" if settings.mecene_llm_url else "grammar"
         runner = web.AppRunner(
-            application(ideas, source), access_log=None, shutdown_timeout=CLOSING_SECONDS, auto_decompress=False
+            application(ideas, source, here=_is_here(host)),
+            access_log=None,
+            shutdown_timeout=CLOSING_SECONDS,
+            auto_decompress=False,
         )
         await runner.setup()
         try:

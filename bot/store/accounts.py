@@ -30,11 +30,16 @@ def insert(session: AsyncSession, table: type[Base]) -> postgresql.Insert | sqli
     return postgresql.insert(table) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(table)
 
 
+async def found(session: AsyncSession, kind: AccountKind, key: str = "") -> int | None:
+    """The id of an account, if there is one."""
+    return await session.scalar(select(AccountRow.id).where(AccountRow.kind == kind.value, AccountRow.key == key))
+
+
 async def id_of(session: AsyncSession, kind: AccountKind, key: str = "") -> tuple[int, bool]:
     """The id of an account, and whether it is new: made just now, with nothing in it."""
+    if (there := await found(session, kind, key)) is not None:
+        return there, False
     wanted = select(AccountRow.id).where(AccountRow.kind == kind.value, AccountRow.key == key)
-    if (found := await session.scalar(wanted)) is not None:
-        return found, False
     # Where somebody else makes it at this moment, PostgreSQL waits for them, and then it is there to be found.
     row = insert(session, AccountRow).values(kind=kind.value, key=key, balance=0)
     made = await session.scalar(row.on_conflict_do_nothing().returning(AccountRow.id))

@@ -86,6 +86,18 @@ class Record:
         consent = Consent(statement, member.id, member.name, _now(), tuple(photos), self.scope, self.expires_at)
         return replace(self, consents=(*self.consents, consent))
 
+    def with_more(self, member: Member, photos: Sequence[str], statement: str) -> "Record":
+        """The record after photos were added, for which the member agreed to the statement.
+
+        What holds for the person holds for them too, and the statement of that is what an owner agrees to. Somebody
+        else cannot agree to more than drawing, so that nothing more is agreed to from then on.
+        """
+        if Scope(self.scope) is Scope.DRAW:
+            return self.with_photos(member, photos, statement)
+        if member.id == self.owner_id:
+            return self.with_photos(member, photos, Scope(self.scope).statement)
+        return replace(self, scope=Scope.DRAW.value).with_photos(member, photos, statement)
+
     def consented(
         self, member: Member, photos: Sequence[str], scope: Scope, expires_at: datetime | None, statement: str
     ) -> "Record":
@@ -121,6 +133,7 @@ class Record:
             photos,
             Scope(self.scope),
             datetime.fromisoformat(self.expires_at) if self.expires_at else None,
+            self.revoked,
         )
 
 

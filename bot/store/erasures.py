@@ -1,7 +1,7 @@
 """Erasure in the records: pictures are forgotten at once; what channels and disk still have of them is noted down."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,12 +31,23 @@ from bot.store.withdrawals import (
     UNWELCOME,
     chunks,
     discard,
+    hold,
+    noted_files,
+    seemingly_unreferenced,
+    shown,
+    strike,
     unreferenced,
     withdraw,
     withdraw_erased,
     withdrawal,
 )
 from sweeps.recipe import PHOTO
+
+FILES_AT_A_TIME = 20
+"""How many files are deleted in one transaction: others wait for its end."""
+
+Remove = Callable[[str], Awaitable[bool]]
+"""Deletes a picture's file; False where there was none. Raises OSError."""
 
 
 class ErasureStore:
@@ -81,7 +92,7 @@ class ErasureStore:
                     await _erase(session, row, sorted(numbers[job_id]), remark, tally)
             images = await unreferenced(session, tally.images, numbers)
             disk = await discard(session, images)
-            messages = {row.id: withdrawal(row) for row in tally.messages}
+            messages = {row.id: replace(withdrawal(row), guild_id=guild) for row, guild in tally.messages}
             return Erased(
                 tally.pictures,
                 tally.wall_entries,
@@ -105,6 +116,52 @@ class ErasureStore:
             if row is not None and withdrawal(row) == done:
                 await session.delete(row)
 
+    async def clear(self, noted: Withdrawal, remove: Remove) -> tuple[int, int]:
+        """Have `remove` delete the files that were noted down, but what somebody needs by now.
+
+        While one goes nobody can come to need it: `withdrawals.needed` comes before that, or after it. How many there
+        were, and how many are left since it raised OSError, to be tried again.
+        """
+        count, left = 0, set[str]()
+        while True:
+            async with self._sessions.begin() as session:
+                row = await session.get(WithdrawalRow, noted.id)
+                some = [image for image in (row.files or () if row else ()) if image not in left][:FILES_AT_A_TIME]
+                if not some:
+                    return count, len(left)
+                await hold(session, some)
+                row = await session.get(WithdrawalRow, noted.id, with_for_update=True, populate_existing=True)
+                if row is None:
+                    continue
+                alive = await shown(session, some)
+                for image in set(some) & set(row.files or ()) - alive:
+                    try:
+                        count += await remove(image)
+                    except OSError:
+                        left.add(image)
+                await strike(session, row, set(some) - left)
+
+    async def since(self) -> datetime | None:
+        """When the first job was made of which is known; what is older than that is of nobody who is known here."""
+        async with self._sessions.reading() as session:
+            return await session.scalar(select(func.min(JobRow.created_at)))
+
+    async def orphans(self, images: Collection[str]) -> list[str]:
+        """Those of the images that nothing refers to, nor are they noted down to be deleted, as it seems."""
+        async with self._sessions.surveying() as session:
+            left = await seemingly_unreferenced(session, images)
+            going = await noted_files(session)
+            return [image for image in left if image not in going]
+
+    async def sweep(self, images: Collection[str], remove: Remove) -> int:
+        """Have `remove` delete those of the images that nothing refers to; how many there were. Raises OSError."""
+        count, images = 0, sorted(images)
+        for start in range(0, len(images), FILES_AT_A_TIME):
+            async with self._sessions.begin() as session:
+                for image in await unreferenced(session, images[start : start + FILES_AT_A_TIME]):
+                    count += await remove(image)
+        return count
+
 
 @dataclass
 class _Tally:
@@ -114,7 +171,7 @@ class _Tally:
     wall_entries: int = 0
     sheets: int = 0
     images: set[str] = field(default_factory=set)
-    messages: list[WithdrawalRow] = field(default_factory=list)
+    messages: list[tuple[WithdrawalRow, int | None]] = field(default_factory=list)  # and the server it is on
     jobs: set[int] = field(default_factory=set)
 
 
@@ -163,7 +220,7 @@ async def _withdraw_messages(session: AsyncSession, job: JobRow, numbers: Sequen
                 row.message_id = NO_MESSAGE
     await session.flush()
     for message_id in sorted(carried):
-        tally.messages += await withdraw_erased(session, job, message_id)
+        tally.messages += [(row, job.guild_id) for row in await withdraw_erased(session, job, message_id)]
 
 
 async def _withdraw_sheets(session: AsyncSession, job: JobRow, gone: Sequence[ItemRow], tally: _Tally) -> None:
@@ -176,7 +233,8 @@ async def _withdraw_sheets(session: AsyncSession, job: JobRow, gone: Sequence[It
         if sheet.message_id is None:
             sheet.message_id = UNWELCOME
         elif sheet.message_id > NO_MESSAGE:
-            tally.messages.append(await withdraw(session, job.channel_id, sheet.message_id, None))
+            row = await withdraw(session, job.channel_id, sheet.message_id, None)
+            tally.messages.append((row, job.guild_id))
             tally.sheets += 1
             sheet.message_id = NO_MESSAGE
     await session.flush()

@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -22,6 +21,7 @@ from bot.domain.until import last_day
 from bot.store.consent import Record
 from bot.store.files import HALF_DONE, write_whole
 from bot.store.photos import chosen, cleaned, is_photo, read
+from bot.store.turn import Turn
 from sweeps.words import nearest, quote
 
 log = structlog.get_logger("atelier.faces")
@@ -35,7 +35,7 @@ class Faces:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._turn = threading.Lock()  # changes come one at a time, each on a thread; reading needs no turn
+        self._turn = Turn(folder, "People's photos")  # changes come one at a time; reading needs no turn
 
     def names(self, member: Member | None = None) -> list[str]:
         """The names of the people whom the member may draw, in order; None: of whom anybody may. Reads the disk."""
@@ -88,7 +88,8 @@ class Faces:
     ) -> Added:
         """Add uploads (name, bytes) to a person of the member's, or a new one: all of them, or none.
 
-        `consent` is what the member agreed to. `shared` None leaves a person as they are, and a new one unshared.
+        `consent` is what the member agreed to, or for an owner's person on the wall, the statement that says so too;
+        photos that an operator adds end that. `shared` None leaves a person as they are, and a new one unshared.
         Raises BadName, BadUpload, NotYours, ConsentEnded, Refusal.
         """
         return await asyncio.to_thread(self._add, member, name, photos, shared, consent)
@@ -113,16 +114,12 @@ class Faces:
         return await asyncio.to_thread(self._consent, member, person.name, scope, expires_at, statement)
 
     async def revoke(self, member: Member, name: str) -> Person:
-        """End a person's consent for good: nobody draws them from here on, and they are one of those `revoked`.
+        """End a person's consent for good: nobody draws them from here on, and they are `revoked`.
 
         For who keeps the photos, or may say what the person consents to. Raises NotFound, NotYours, NoRights.
         """
         person = await self.person(member, name)
         return await asyncio.to_thread(self._revoke, member, person.name)
-
-    async def revoked(self) -> list[Person]:
-        """The people whose consent was revoked, and who are still to be deleted."""
-        return await asyncio.to_thread(self._revoked)
 
     async def delete(self, name: str) -> None:
         """Delete the photos and the record of a person who is `revoked`; nothing is done where there is none."""
@@ -144,7 +141,7 @@ class Faces:
         self, member: Member, name: str, uploads: Sequence[tuple[str, bytes]], shared: bool | None, consent: str
     ) -> Added:
         name = checked_name(name)
-        with self._turn, _rights(f"The folder of {name}", "changed"):
+        with _rights(f"The folder of {name}", "changed"), self._turn.taken():
             person = self._found_for(member, name)
             before = _consenting(person).photos if person else ()
             clean = [cleaned(upload, data) for upload, data in uploads]
@@ -155,8 +152,9 @@ class Faces:
             record = (self._record(name) if person else None) or Record.begun_by(member)
             if shared is not None:
                 record = _shared(record, name, member, shared)
+            before_them = record.scope
             if new:
-                record = record.with_photos(member, sorted(new), consent)
+                record = record.with_more(member, sorted(new), consent)
             if person:
                 # The record first: cut off here, it names photos that never came, and never a photo lies unrecorded.
                 write_whole(self._folder / name / RECORD, record.as_json())
@@ -166,7 +164,8 @@ class Faces:
                 self._create(name, {RECORD: record.as_json(), **new})
             photos = tuple(sorted({*before, *new}))
             files = tuple(file for file, _ in clean)
-            return Added(record.person(name, photos), files, frozenset(before) & frozenset(files))
+            known, narrowed = frozenset(before) & frozenset(files), record.scope != before_them
+            return Added(record.person(name, photos), files, known, narrowed)
 
     def _found_for(self, member: Member, name: str) -> Person | None:
         """The person of that name if the member may add photos; None where the name is free."""
@@ -198,7 +197,7 @@ class Faces:
             raise
 
     def _share(self, member: Member, name: str, shared: bool) -> Person:
-        with self._turn, _rights(f"The record of {name}", "changed"):
+        with _rights(f"The record of {name}", "changed"), self._turn.taken():
             person, record = self._kept(member, name)
             if shared:
                 _consenting(person)
@@ -210,7 +209,10 @@ class Faces:
         return changed.person(name, person.photos)
 
     def _remove(self, member: Member, name: str, photo: str | None) -> Receipt:
-        with self._turn, _rights(f"All photos of {name}" if photo is None else f"That photo of {name}", "deleted"):
+        with (
+            _rights(f"All photos of {name}" if photo is None else f"That photo of {name}", "deleted"),
+            self._turn.taken(),
+        ):
             person, record = self._kept(member, name)
             gone = person.photos if photo is None else (chosen(person, photo),)
             whole = gone == person.photos
@@ -230,19 +232,19 @@ class Faces:
         shutil.rmtree(half)
 
     def _consent(self, member: Member, name: str, scope: Scope, expires_at: datetime | None, statement: str) -> Person:
-        with self._turn, _rights(f"The record of {name}", "changed"):
+        with _rights(f"The record of {name}", "changed"), self._turn.taken():
             person, record = self._there(name)
             if not person.vouched_by(member):
                 who = f"belongs to {person.owner_name}; only they" if person.owner_id else "is everybody's; an operator"
                 raise NotYours(f"{name} {who} may say what they consent to.")
             if record.revoked:
-                raise ConsentEnded(f"The consent for {name} was revoked. /faces revoke finishes what was begun.")
+                raise _ended(person)
             changed = record.consented(member, person.photos, scope, expires_at, statement)
             write_whole(self._folder / name / RECORD, changed.as_json())
         return changed.person(name, person.photos)
 
     def _revoke(self, member: Member, name: str) -> Person:
-        with self._turn, _rights(f"The record of {name}", "changed"):
+        with _rights(f"The record of {name}", "changed"), self._turn.taken():
             person, record = self._there(name)
             if not (person.kept_by(member) or person.vouched_by(member)):
                 who = f"belongs to {person.owner_name}; only they or" if person.owner_id else "is everybody's; only"
@@ -251,16 +253,8 @@ class Faces:
             write_whole(self._folder / name / RECORD, changed.as_json())
         return changed.person(name, person.photos)
 
-    def _revoked(self) -> list[Person]:
-        people = []
-        for person in self._people():
-            with suppress(OSError, ValueError):  # it changed while we looked
-                if (record := self._record(person.name)) and record.revoked:
-                    people.append(person)
-        return people
-
     def _delete(self, name: str) -> None:
-        with self._turn, _rights(f"All photos of {name}", "deleted"), suppress(NotFound):
+        with _rights(f"All photos of {name}", "deleted"), self._turn.taken(), suppress(NotFound):
             if self._there(name)[1].revoked:
                 self._discard(name)
 
@@ -278,7 +272,9 @@ class Faces:
         return person, record
 
     def _tidy(self) -> None:
-        with self._turn:
+        if not self._folder.is_dir():
+            return
+        with self._turn.taken():
             for folder in self._folder.glob(f"{HALF_DONE}*"):
                 shutil.rmtree(folder, ignore_errors=True)
             for file in self._folder.glob(f"*/{HALF_DONE}*"):
@@ -371,6 +367,8 @@ def _consenting(person: Person) -> Person:
 
 def _ended(person: Person) -> ConsentEnded:
     assert person.expires_at is not None
+    if person.revoked:
+        return ConsentEnded(f"The consent for {person.name} was revoked, and what is left of them is being deleted.")
     who = "An operator" if person.owner_id is None else "Who added them"
     return ConsentEnded(
         f"The consent for {person.name} ended on {last_day(person.expires_at)} (UTC), so nobody may draw them. "

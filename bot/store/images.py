@@ -5,9 +5,12 @@ import errno
 import hashlib
 import os
 import stat
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
-from bot.store.files import keep, write_whole
+from bot.store.files import HALF_DONE, keep, write_whole
 
 
 class Images:
@@ -34,13 +37,36 @@ class Images:
         with open(handle, "rb") as file:
             return file.read()
 
-    async def remove(self, image: str) -> bool:
-        """Delete a picture's file; False where there was none. Raises OSError."""
-        return await asyncio.to_thread(self._remove, image)
+    async def keep(self, image: str, png: bytes) -> None:
+        """Store the picture of that SHA-256 again, if it is not there any more. Raises OSError."""
+        await asyncio.to_thread(self._keep, image, png)
 
-    def _remove(self, image: str) -> bool:
+    async def remove(self, image: str, older: float = 0.0) -> bool:
+        """Delete a picture's file; False where there was none, or it was put there in the last `older` seconds.
+
+        Whoever calls this off waits all the same: they may let go of what keeps others from needing the file. Raises
+        OSError.
+        """
+        removing = asyncio.ensure_future(asyncio.to_thread(self._remove, image, older))
+        try:
+            return await asyncio.shield(removing)
+        except asyncio.CancelledError:
+            await asyncio.wait((removing,))
+            raise
+
+    async def old(self, seconds: float) -> AsyncIterator[list[tuple[str, float]]]:
+        """The pictures that were put there longer ago, a folder at a time, each with when that was (POSIX time).
+
+        What was half written that long ago is deleted. Raises OSError.
+        """
+        for folder in await asyncio.to_thread(lambda: sorted(self._folder.glob("[0-9a-f][0-9a-f]"))):
+            yield await asyncio.to_thread(_old, folder, time.time() - seconds)
+
+    def _remove(self, image: str, older: float) -> bool:
         path = self._path(image)
         try:
+            if older and path.lstat().st_mtime > time.time() - older:
+                return False
             path.unlink()
         except FileNotFoundError:
             return False
@@ -49,13 +75,35 @@ class Images:
 
     def _put(self, png: bytes) -> str:
         image = hashlib.sha256(png).hexdigest()
-        path = self._path(image)
-        if not path.exists():
-            if not path.parent.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                keep(self._folder)
-            write_whole(path, png)
+        with suppress(OSError):  # where there is none, or it is not ours, that is seen in a moment
+            os.utime(self._path(image))  # it is as if it came now: nobody is to take it for old
+        self._keep(image, png)
         return image
+
+    def _keep(self, image: str, png: bytes) -> None:
+        path = self._path(image)
+        if path.exists():
+            return
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            keep(self._folder)
+        write_whole(path, png)
 
     def _path(self, image: str) -> Path:
         return self._folder / image[:2] / f"{image}.png"
+
+
+def _old(folder: Path, before: float) -> list[tuple[str, float]]:
+    """The pictures of one folder that were put there before, and when."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # somebody deletes it at this moment
+                facts = entry.stat(follow_symlinks=False)
+                if not stat.S_ISREG(facts.st_mode) or facts.st_mtime > before:
+                    continue
+                if entry.name.startswith(HALF_DONE):
+                    os.unlink(entry.path)
+                elif entry.name.endswith(".png"):
+                    found.append((entry.name.removesuffix(".png"), facts.st_mtime))
+    return found

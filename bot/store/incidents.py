@@ -1,6 +1,6 @@
 """Incidents: what the gate withheld, as the database knows it, and what operators decide about it."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.errors import NotFound, WrongState
@@ -15,6 +15,9 @@ from sweeps.recipe import PHOTO
 DELETED = "It was withheld, and an operator has deleted it."
 """What stands in place of a withheld picture once an operator has deleted it."""
 
+MOST_PROMPTS = 20
+"""So many prompts of one member wait on a server: whoever tries what is refused again and again fills no list."""
+
 
 class IncidentStore:
     """The Incidents port on a database."""
@@ -23,20 +26,27 @@ class IncidentStore:
         self._sessions = sessions
 
     async def note(self, member: Member, hit: Hit, prompt: str) -> Incident:
-        """A prompt that was refused before there was a job; one that is tried again while it is open stays one."""
+        """A prompt that was refused before there was a job; one that is tried again while it is open stays one.
+
+        Of a member's that nobody decides on only the latest wait; those before them are superseded.
+        """
         noted = row(hit, member=member, prompt=prompt, guild_id=member.guild_id)
-        same = select(IncidentRow).where(
-            IncidentRow.member_id == noted.member_id,
-            IncidentRow.guild_id == noted.guild_id,
-            IncidentRow.state == IncidentState.OPEN.value,
-            IncidentRow.job_id.is_(None),
-            IncidentRow.prompt == noted.prompt,
+        theirs = (
+            (IncidentRow.member_id == noted.member_id)
+            & (IncidentRow.guild_id == noted.guild_id)
+            & (IncidentRow.state == IncidentState.OPEN.value)
+            & IncidentRow.job_id.is_(None)
         )
         async with self._sessions.begin() as session:
+            same = select(IncidentRow).where(theirs, IncidentRow.prompt == noted.prompt)
             if (found := await session.scalar(same.limit(1))) is not None:
                 return _incident(found)
             session.add(noted)
             await session.flush()
+            latest = select(IncidentRow.id).where(theirs).order_by(IncidentRow.id.desc()).limit(MOST_PROMPTS)
+            oldest = min(await session.scalars(latest))
+            older = update(IncidentRow).where(theirs, IncidentRow.id < oldest)
+            await session.execute(older.values(state=IncidentState.SUPERSEDED.value))
             return _incident(noted)
 
     async def get(self, incident_id: int) -> Incident | None:
@@ -44,14 +54,37 @@ class IncidentStore:
             found = await session.get(IncidentRow, incident_id)
             return None if found is None else _incident(found)
 
-    async def open(self, guild_id: int | None, limit: int = 25) -> list[Incident]:
-        """What no operator of that server has decided on, the newest first."""
-        waiting = select(IncidentRow).where(
-            IncidentRow.guild_id == guild_id, IncidentRow.state == IncidentState.OPEN.value
+    async def withheld(self, job_id: int, number: int) -> bool:
+        """Whether that item's picture is withheld, and there."""
+        its = (IncidentRow.job_id == job_id) & (IncidentRow.number == number)
+        found = select(IncidentRow.id).where(
+            its, IncidentRow.state == IncidentState.OPEN.value, IncidentRow.image.is_not(None)
         )
+        async with self._sessions.reading() as session:
+            return await session.scalar(found.limit(1)) is not None
+
+    async def open(
+        self, guild_id: int | None, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
+    ) -> list[Incident]:
+        """What no operator of that server has decided on, the newest first; `after` an incident: what is older.
+
+        `drawn` asks for those with a picture alone, or (False) for those without.
+        """
+        waiting = select(IncidentRow).where(_open(guild_id))
+        if after is not None:
+            waiting = waiting.where(IncidentRow.id < after)
+        if drawn is not None:
+            waiting = waiting.where(IncidentRow.image.is_not(None) if drawn else IncidentRow.image.is_(None))
         async with self._sessions.reading() as session:
             found = await session.scalars(waiting.order_by(IncidentRow.id.desc()).limit(limit))
             return [_incident(each) for each in found]
+
+    async def count(self, guild_id: int | None) -> tuple[int, int]:
+        """How many are open on that server: with a picture, and without."""
+        both = select(func.count(IncidentRow.image), func.count()).where(_open(guild_id))
+        async with self._sessions.reading() as session:
+            drawn, all_of_them = (await session.execute(both)).one()
+            return drawn, all_of_them - drawn
 
     async def release(self, actor: Member, incident_id: int) -> Job | None:
         """The picture becomes drawn and is owed to its channel, at no cost; its job.
@@ -75,8 +108,8 @@ class IncidentStore:
             session.add(audit.row(actor, "release", f"incident {incident_id}", **_about(job, item, found)))
             return rows.job(job)
 
-    async def delete(self, actor: Member, incident_id: int) -> str | None:
-        """The incident is closed, and its picture to be deleted; its SHA-256, where nothing else refers to it.
+    async def delete(self, actor: Member, incident_id: int) -> None:
+        """The incident is closed, and its picture to be deleted, where nothing else refers to it.
 
         Its file, and the photo that its recipe began with, are noted down to go off the disk in the same transaction,
         so that they are gone also after a failure. Raises NotFound, WrongState (decided already).
@@ -93,10 +126,8 @@ class IncidentStore:
                 if photo := item.recipe.get(PHOTO):
                     images.add(photo)
             await session.flush()
-            gone = await unreferenced(session, images, drawn_no_more)
-            await discard(session, gone)
+            await discard(session, await unreferenced(session, images, drawn_no_more))
             session.add(audit.row(actor, "drop", f"incident {incident_id}", **_about(job, item, found)))
-            return image if image in gone else None
 
 
 def row(
@@ -125,6 +156,10 @@ def row(
         image=image,
         state=IncidentState.OPEN.value,
     )
+
+
+def _open(guild_id: int | None) -> ColumnElement[bool]:
+    return (IncidentRow.guild_id == guild_id) & (IncidentRow.state == IncidentState.OPEN.value)
 
 
 async def _locked(session: AsyncSession, incident_id: int) -> tuple[JobRow | None, ItemRow | None, IncidentRow]:

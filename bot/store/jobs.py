@@ -1,7 +1,7 @@
 """Jobs and their items as they stand: quotes are stored here, everything else is read."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +12,7 @@ from bot.domain.stores import NewItem
 from bot.store import rows
 from bot.store.database import Sessions
 from bot.store.schema import HoldRow, ItemRow, JobRow, OutboxRow
+from bot.store.withdrawals import needed
 
 ACCEPTED_VALUES = tuple(state.value for state in ACCEPTED)
 
@@ -35,8 +36,12 @@ class Jobs:
         quote: Quote | None = None,
         notes: Sequence[str] = (),
         spoiler: bool = False,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> Job:
-        """Store a quote and its items in one transaction."""
+        """Store a quote and its items in one transaction.
+
+        `keep` writes a photo that they begin with again where it was deleted since it was put there.
+        """
         row = JobRow(
             kind=kind,
             title=title,
@@ -69,6 +74,10 @@ class Jobs:
                 for number, item in enumerate(items, start=1)
             )
             await session.flush()
+            if photos := {item.recipe.photo for item in items if item.recipe.photo}:
+                await needed(session, photos)
+                if keep is not None:
+                    await keep()
             return rows.job(row)
 
     async def get(self, job_id: int) -> Job | None:
@@ -92,11 +101,16 @@ class Jobs:
 
     async def progress(self, job_id: int) -> Progress:
         """How many of a job's items are in each state, and the tokens that were taken for them."""
-        statement = select(ItemRow.state, func.count()).where(ItemRow.job_id == job_id).group_by(ItemRow.state)
+        counted = (ItemRow.state, func.count(), func.count(ItemRow.image), func.max(ItemRow.settled_at))
+        statement = select(*counted).where(ItemRow.job_id == job_id).group_by(ItemRow.state)
         spent = select(func.coalesce(func.sum(HoldRow.captured), 0)).where(HoldRow.job_id == job_id)
         async with self._sessions.reading() as session:
-            counts = {ItemState(state): n for state, n in await session.execute(statement)}
-            return Progress.counted(counts, int(await session.scalar(spent) or 0))
+            found = (await session.execute(statement)).all()
+            taken = int(await session.scalar(spent) or 0)
+        counts = {ItemState(state): number for state, number, _, _ in found}
+        deleted = sum(number - images for state, number, images, _ in found if state == ItemState.DRAWN.value)
+        settled_at = max((moment for _, _, _, moment in found if moment is not None), default=None)
+        return Progress.counted(counts, taken, deleted, settled_at)
 
     async def remarks(self, job_id: int) -> list[tuple[str, str]]:
         """What is to be known of a job's items, as (item, remark), in display order."""

@@ -5,7 +5,7 @@ heartbeats has stood still for a whole lease of the observer's own time.
 """
 
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from bot.store.orders import end, leased_to
 from bot.store.owed import undelivered
 from bot.store.presence import Presence
 from bot.store.schema import ItemRow, JobRow, OutboxRow, WorkerRow, now
-from bot.store.withdrawals import dismiss
+from bot.store.withdrawals import dismiss, needed
 
 MOST_DEATHS = 3
 """Workers that may die at a job, one after another and without finishing an image of it, before it is set aside."""
@@ -139,10 +139,12 @@ class LeaseStore:
         remark: str | None = None,
         tokens: int = 0,
         hit: Hit | None = None,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> bool:
         """Record an item's outcome once: its state, what it costs, and that it is to be posted. Raises Fenced.
 
-        With a `hit` it is behind a spoiler; or it is withheld, and becomes an incident with what was drawn.
+        With a `hit` it is behind a spoiler; or it is withheld, and becomes an incident with what was drawn. `keep`
+        writes the image's file again where it was deleted since it was put there: from then on nobody deletes it.
         """
         withheld = state is ItemState.WITHHELD
         spoiler = hit is not None and hit.verdict is Verdict.SPOILER
@@ -177,6 +179,10 @@ class LeaseStore:
             if shown is not None:
                 session.add(OutboxRow(job_id=lease.job_id, number=number))
                 await ledger.capture(session, lease.job_id, row.attempt, number, tokens)
+            if image is not None:
+                await needed(session, [image])
+                if keep is not None:
+                    await keep()
             return True
 
     async def end(self, lease: Lease) -> Job | None:

@@ -127,8 +127,9 @@ async def release(session: AsyncSession, job_id: int, attempt: int) -> int:
 async def join(session: AsyncSession, key: str, source: int, account: int) -> None:
     """Make all that one owner's account has another's, in one transfer: what is free, and what is held of it.
 
-    Its holds, also those that have ended, are the other's from then on, and so is what was spent under them. The caller
-    sees to it that meanwhile no new hold of `source` is begun.
+    Its holds, also those that have ended, are the other's from then on, and so is what was spent under them. What
+    `source` was opened with is given once: where the other had that of an earlier one, what is free of it goes back to
+    the mint. The caller sees to it that meanwhile no new hold of `source` is begun.
     """
     # Holds before accounts, as whoever captures or releases has it.
     theirs = select(HoldRow).where(HoldRow.account_id == source).order_by(HoldRow.job_id, HoldRow.attempt)
@@ -136,7 +137,12 @@ async def join(session: AsyncSession, key: str, source: int, account: int) -> No
     owners = {account_id: await locked(session, account_id) for account_id in sorted((source, account))}
     source_held, account_held = await _held(session, source), await _held(session, account)
     free, held = owners[source].balance, (await locked(session, source_held)).balance
-    amounts = {source: -free, account: free, source_held: -held, account_held: held}
+    opening = await _opening(session, source)
+    # A transfer of nothing, which there is once: it says that the other had theirs, also where all of it was spent.
+    first = opening and await transfer(session, f"opening:{account}:session", Kind.LINK, {})
+    back = 0 if first else min(free, opening)
+    mint, _ = await id_of(session, AccountKind.MINT)
+    amounts = {source: -free, account: free - back, mint: back, source_held: -held, account_held: held}
     if await transfer(session, key, Kind.LINK, amounts):
         await session.execute(update(HoldRow).where(HoldRow.account_id == source).values(account_id=account))
 
@@ -256,6 +262,13 @@ async def _held(session: AsyncSession, account_id: int) -> int:
     """The account of what is held of an owner's account."""
     held, _ = await id_of(session, AccountKind.HELD, str(account_id))
     return held
+
+
+async def _opening(session: AsyncSession, account_id: int) -> int:
+    """What an account was opened with."""
+    entry = select(EntryRow.amount).join(TransferRow, TransferRow.id == EntryRow.transfer_id)
+    found = entry.where(TransferRow.key == f"opening:{account_id}", EntryRow.account_id == account_id)
+    return await session.scalar(found) or 0
 
 
 async def _hold(session: AsyncSession, job_id: int, attempt: int) -> HoldRow | None:

@@ -1,5 +1,6 @@
 """A person's photos as files: which those are, how one is named and read, and how an upload is cleaned."""
 
+import errno
 import hashlib
 import io
 import os
@@ -49,6 +50,9 @@ def cleaned(name: str, data: bytes) -> tuple[str, bytes]:
 
 
 def read(path: Path) -> bytes:
-    """A file's bytes; a link is refused, also one that was put there a moment ago. Raises OSError."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+    """A plain file's bytes; a link is refused, also one that was put there a moment ago. Raises OSError."""
+    # Opening a pipe would wait for somebody to write, for ever, and with it whoever waits for us.
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
         return file.read()

@@ -13,15 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.domain.errors import NotFound
 from bot.domain.job import ItemState, Job, Member
 from bot.domain.wall import LEAST_RATING, MOST_RATING, Mark, Published
-from bot.store import rows
+from bot.store import audit, rows
 from bot.store.database import Sessions, changed
 from bot.store.schema import ItemRow, JobRow, MarkRow, OutboxRow, PublicationRow, now
+from bot.store.withdrawals import chunks
 from sweeps.recipe import Recipe
 
 KNOWN_RECIPES = 4096
 """What changed lately is read again and again; its recipes are checked once."""
-JOBS_AT_ONCE = 500
-"""How many a statement may name; SQLite allows about a thousand values."""
 
 
 class PublicationStore:
@@ -35,8 +34,11 @@ class PublicationStore:
         async with self._sessions.begin() as session:
             return await publish(session, job_id, numbers, actor.id)
 
-    async def take_down(self, job_id: int, numbers: Collection[int] | None = None) -> int:
-        """Take them off the wall again, with their marks; how many were there."""
+    async def take_down(self, job_id: int, numbers: Collection[int] | None = None, *, by: Member | None = None) -> int:
+        """Take them off the wall again, with their marks; how many were there.
+
+        Where an operator did it, `by` stands in the audit log, in the same transaction.
+        """
         theirs = PublicationRow.job_id == job_id
         marks = MarkRow.job_id == job_id
         if numbers is not None:
@@ -49,13 +51,23 @@ class PublicationStore:
             gone = update(PublicationRow).where(theirs, ~PublicationRow.gone).values(gone=True, **nothing)
             count = changed(await session.execute(gone.values(changed_at=_moment(session))))
             await session.execute(delete(MarkRow).where(marks))
+            if by is not None and count:
+                job = rows.job(await session.get_one(JobRow, job_id))
+                session.add(audit.row(by, "wall take down", job.name, pictures=count, owner=job.owner.name))
             return count
 
-    async def hide(self, job_id: int, number: int, hidden: bool) -> None:
-        """Let nobody but operators see a picture, or everybody again. Raises NotFound."""
+    async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
+        """Let nobody but operators see a picture, or everybody again. Raises NotFound.
+
+        It stands in the audit log, in the same transaction.
+        """
         async with self._sessions.begin() as session:
             row = await _there(session, job_id, number)
             await _set(session, row, hidden=hidden)
+            job = rows.job(await session.get_one(JobRow, job_id))
+            item = await session.get_one(ItemRow, (job_id, number))
+            picture = f"{job.name}-{item.name}"
+            session.add(audit.row(actor, "hide" if hidden else "show", picture, owner=job.owner.name))
 
     async def star(self, job_id: int, number: int, member_id: int, starred: bool) -> Published:
         """Star a picture, or no longer; the picture as it stands. Raises NotFound."""
@@ -84,11 +96,19 @@ class PublicationStore:
             (picture,) = await _read(session, _published(_one(job_id, number)))
             return picture
 
-    async def marks(self, member_id: int) -> dict[tuple[int, int], Mark]:
-        """A member's own marks by job and number."""
+    async def mark(self, job_id: int, number: int, member_id: int) -> Mark:
+        """What a member thinks of one picture."""
+        its = (MarkRow.job_id == job_id) & (MarkRow.number == number) & (MarkRow.member_id == member_id)
         async with self._sessions.reading() as session:
-            found = await session.scalars(select(MarkRow).where(MarkRow.member_id == member_id))
-            return {(row.job_id, row.number): Mark(row.starred, row.rating) for row in found}
+            found = (await session.execute(select(MarkRow.starred, MarkRow.rating).where(its))).one_or_none()
+            return Mark(*found) if found else Mark()
+
+    async def starred(self, member_id: int) -> frozenset[tuple[int, int]]:
+        """What a member has starred, by job and number."""
+        theirs = (MarkRow.member_id == member_id) & MarkRow.starred
+        async with self._sessions.reading() as session:
+            found = await session.execute(select(MarkRow.job_id, MarkRow.number).where(theirs))
+            return frozenset((job_id, number) for job_id, number in found)
 
     async def changed(self, since: datetime | None = None) -> list[Published]:
         """All publications that changed at that moment or later, in the order of that; None: all that are not gone."""
@@ -212,8 +232,8 @@ async def _read(session: AsyncSession, statement: Select[*tuple[Any, ...]]) -> l
     found = (await session.execute(statement)).all()
     ids = sorted({row.job_id for row in found})
     theirs: list[JobRow] = []
-    for start in range(0, len(ids), JOBS_AT_ONCE):
-        theirs += await session.scalars(select(JobRow).where(JobRow.id.in_(ids[start : start + JOBS_AT_ONCE])))
+    for some in chunks(ids):
+        theirs += await session.scalars(select(JobRow).where(JobRow.id.in_(some)))
     # A thousand recipes take a tenth of a second to check, which the event loop must not wait for.
     return await asyncio.to_thread(_pictures, found, theirs)
 

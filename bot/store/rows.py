@@ -61,6 +61,7 @@ def item(row: ItemRow, owed: OutboxRow | None = None) -> Item:
         message_id=owed.message_id if owed else None,
         deaths=row.deaths,
         spoiler=row.spoiler,
+        settled_at=row.settled_at,
     )
 
 

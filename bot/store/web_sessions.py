@@ -37,15 +37,17 @@ class WebSessions:
     async def create(self, data: Mapping[str, object], tokens: int, lifetime: timedelta) -> tuple[str, WebSession]:
         """A new anonymous session with that many tokens; the secret for its cookie, and the session.
 
-        Now and then those that have expired are forgotten on the way; their accounts stay, as the books need them.
+        Without tokens it has no account: whoever loads the sign-in page again and again leaves none in the books. Now
+        and then those that have expired are forgotten on the way; their accounts stay, as the books need them.
         """
         await self._clean()
         secret, moment = _secret(), now()
         row = WebSessionRow(id=_hash(secret), data=dict(data), created_at=moment, expires_at=moment + lifetime)
         async with self._sessions.begin() as session:
             session.add(row)
-            account_id, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
-            await ledger.open_with(session, account_id, tokens)
+            if tokens:
+                account_id, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+                await ledger.open_with(session, account_id, tokens)
             return secret, _web_session(row)
 
     async def find(self, secret: str) -> WebSession | None:
@@ -83,6 +85,7 @@ class WebSessions:
     async def link(self, session_id: str, code: str) -> tuple[str, WebSession]:
         """Join a session to the member whose code it is, and use the code up: its tokens and its holds become theirs.
 
+        What a session began with a member gets once: of later sessions, what is free of it goes back to the mint.
         It goes on under a new secret, and with that a new id. Raises NotFound (no such session), Refusal (a code that
         is wrong, used or too old; linked to somebody else).
         """
@@ -108,9 +111,10 @@ class WebSessions:
                 "private window, and link it to you there."
             )
         if row.member_id is None:
-            source, _ = await accounts.id_of(session, AccountKind.SESSION, row.id)
+            source = await accounts.found(session, AccountKind.SESSION, row.id)
             account, new = await accounts.id_of(session, AccountKind.MEMBER, str(member_id))
-            await ledger.join(session, f"link:{row.id}", source, account)
+            if source is not None:
+                await ledger.join(session, f"link:{row.id}", source, account)
             if new:
                 await ledger.open_with(session, account, self._starting)
             row.member_id = member_id

@@ -1,9 +1,10 @@
 """Withdrawals: what is noted down to be taken out of a message, or off the disk, for somebody to do soon."""
 
+import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.erasure import DISK, Withdrawal
@@ -25,6 +26,9 @@ OF_PHOTOS = "detail"
 
 AT_ONCE = 500
 """How many values a statement may name; SQLite allows about a thousand."""
+
+FILES, SHELVES = 0x46494C45, 256
+"""PostgreSQL's locks for the files: one a shelf, of which few cover any number of pictures."""
 
 
 async def withdraw_erased(
@@ -74,17 +78,57 @@ async def withdraw(
     return row
 
 
+async def hold(session: AsyncSession, images: Collection[str]) -> None:
+    """Until this transaction ends nobody else comes to refer to these pictures, or deletes their files.
+
+    Whoever takes this comes with their jobs locked already, and locks nothing after it but what is noted down of files.
+    """
+    if session.get_bind().dialect.name == "postgresql":  # SQLite has one writer at a time
+        for shelf in sorted({zlib.crc32(image.encode()) % SHELVES for image in images}):
+            await session.execute(select(func.pg_advisory_xact_lock(FILES, shelf)))
+
+
+async def needed(session: AsyncSession, images: Collection[str]) -> None:
+    """These pictures are referred to from here on: whoever has noted down that their files are to go is overruled.
+
+    What is not there is to be written anew before this transaction ends: until here somebody may have deleted it.
+    """
+    await hold(session, images)
+    for image in sorted(images):
+        noted = select(WithdrawalRow).where(
+            WithdrawalRow.channel_id == DISK, cast(WithdrawalRow.files, Text).contains(image, autoescape=True)
+        )
+        for row in await session.scalars(noted.order_by(WithdrawalRow.id).with_for_update()):
+            await strike(session, row, {image})
+
+
+async def strike(session: AsyncSession, row: WithdrawalRow, images: Collection[str]) -> None:
+    """These files are not to be deleted any more, or are; where no other is left, that is forgotten."""
+    row.files = [image for image in row.files or () if image not in images]
+    if not row.files:
+        await session.delete(row)
+    await session.flush()
+
+
 async def unreferenced(
     session: AsyncSession, images: Collection[str], erased: Mapping[int, Collection[int]] | None = None
 ) -> list[str]:
     """Those of the images that nothing refers to: no item, no open incident, and no recipe that begins with one.
 
-    The recipes of `erased` items, by job, do not count: they are drawn no more.
+    The recipes of `erased` items, by job, do not count: they are drawn no more. It stays true until this transaction
+    ends.
     """
+    await hold(session, images)
+    return await seemingly_unreferenced(session, images, erased)
+
+
+async def seemingly_unreferenced(
+    session: AsyncSession, images: Collection[str], erased: Mapping[int, Collection[int]] | None = None
+) -> list[str]:
+    """The same at this moment: somebody may be about to refer to one."""
     photo, left = ItemRow.recipe[PHOTO].as_string(), set(images)
     for some in chunks(sorted(images)):
-        for column in (ItemRow.image, IncidentRow.image):
-            left -= {image for image in await session.scalars(select(column).where(column.in_(some))) if image}
+        left -= await shown(session, some)
         begun = (
             select(ItemRow.job_id, ItemRow.number, photo)
             .join(JobRow, JobRow.id == ItemRow.job_id)
@@ -97,6 +141,15 @@ async def unreferenced(
     return sorted(left)
 
 
+async def shown(session: AsyncSession, images: Collection[str]) -> set[str]:
+    """Those of the images (at most `AT_ONCE`) that are an item's, or that operators are still to judge."""
+    found = set()
+    # In this order: released, a picture goes from its incident to its item, and must not be missed between the two.
+    for column in (IncidentRow.image, ItemRow.image):
+        found |= {image for image in await session.scalars(select(column).where(column.in_(images))) if image}
+    return found
+
+
 async def discard(session: AsyncSession, images: Collection[str]) -> WithdrawalRow | None:
     """Note down that the files of these pictures are to be deleted; None where there are none."""
     if not images:
@@ -105,6 +158,12 @@ async def discard(session: AsyncSession, images: Collection[str]) -> WithdrawalR
     session.add(row)
     await session.flush()
     return row
+
+
+async def noted_files(session: AsyncSession) -> set[str]:
+    """The pictures whose files are to be deleted."""
+    rows_of_files = await session.scalars(select(WithdrawalRow.files).where(WithdrawalRow.channel_id == DISK))
+    return {image for files in rows_of_files for image in files or ()}
 
 
 async def dismiss(session: AsyncSession, job_id: int, number: int, image: str | None) -> None:

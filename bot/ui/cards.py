@@ -56,7 +56,7 @@ def card(
     embed = disnake.Embed(
         title=short(f"{job.name} · {plain(job.title)}", 250),
         description=_story(job, progress, outlook, pausing, accepting),
-        colour=AMBER if accepting else COLOURS[job.state],
+        colour=AMBER if accepting or (progress.withheld and not progress.drawn) else COLOURS[job.state],
     )
     _add_fixed(embed, job)
     if job.kind in ("sweep", "test"):
@@ -100,10 +100,12 @@ def _story(job: Job, progress: Progress, outlook: Outlook, pausing: bool, accept
             return (
                 f"**Set aside** after {count(progress.drawn, 'image')} of {progress.total:,}{_spent(progress)}.{reason}"
             )
-    took = f" in {duration((datetime.now(UTC) - job.queued_at).total_seconds())}" if job.queued_at else ""
+    ended_at = progress.settled_at or datetime.now(UTC)
+    took = f" in {duration((ended_at - job.queued_at).total_seconds())}" if job.queued_at else ""
     failed = f", {count(progress.failed, 'failure')}" if progress.failed else ""
     withheld = f", {progress.withheld:,} withheld" if progress.withheld else ""
-    return f"**{count(progress.drawn, 'image')}**{failed}{withheld}{took}{_spent(progress)}\n{quote}"
+    deleted = f", {progress.deleted:,} of them deleted since" if progress.deleted else ""
+    return f"**{count(progress.drawn, 'image')}**{deleted}{failed}{withheld}{took}{_spent(progress)}\n{quote}"
 
 
 def price(job: Job) -> str:

@@ -9,6 +9,7 @@ import disnake
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.gate import Cause, Incident
 from bot.ui.cards import AMBER, GREEN, Row
+from bot.ui.people import stuck_lines
 from bot.ui.words import count, moment, plain, short
 
 MOST_SHOWN = 5
@@ -20,11 +21,11 @@ NOTHING = "Nothing waits for you. What the gate withholds is listed here, with i
 
 
 def incident_list(
-    incidents: Sequence[Incident], pictures: Mapping[int, bytes], wall_address: str, *, more: bool = False
+    incidents: Sequence[Incident], pictures: Mapping[int, bytes], wall_address: str, *, more: int = 0
 ) -> tuple[disnake.Embed, list[disnake.File], list[Row]]:
     """Incidents as a message: the story of each, its picture behind a spoiler, and a row of buttons.
 
-    `pictures` are PNGs by incident; at most MOST_SHOWN incidents are told, and that there are `more` than are given.
+    `pictures` are PNGs by incident; at most MOST_SHOWN incidents are told, and how many `more` wait than are given.
     """
     shown, files, bytes_left = incidents[:MOST_SHOWN], list[disnake.File](), BYTES_A_MESSAGE
     lines = []
@@ -35,11 +36,11 @@ def incident_list(
             files.append(disnake.File(io.BytesIO(png), f"SPOILER_{file_name(incident)}"))
             bytes_left -= len(png)
         lines.append(_story(incident, attached=fits, wall_address=wall_address))
-    left = len(incidents) - len(shown)
-    if left:
-        number = f"at least {left}" if more else str(left)
-        lines.append(f"… and {number} older. All of them are at {wall_address}/moderation")
-    embed = disnake.Embed(title=_title(len(incidents), more), colour=AMBER if incidents else GREEN)
+    waiting = len(incidents) + more
+    if left := waiting - len(shown):
+        lines.append(f"… and {left:,} more. All of them are at {wall_address}/moderation")
+    title = f"Withheld · {waiting:,}" if waiting else "Nothing is withheld"
+    embed = disnake.Embed(title=title, colour=AMBER if incidents else GREEN)
     embed.description = short("\n\n".join(lines) or NOTHING, 4000)
     return embed, files, [_buttons(incident) for incident in shown]
 
@@ -83,18 +84,13 @@ def deleted_text(name: str, receipt: ErasureReceipt) -> str:
         f"- {count(receipt.wall_entries, 'picture')} off the wall",
         f"- {count(receipt.messages, 'message')} in Discord, or the picture in {_them(receipt.messages)}",
     ]
+    lines += stuck_lines(receipt)
     if receipt.messages_left:
         number = receipt.messages_left
         was, gone = ("was", "it is") if number == 1 else ("were", "they are")
         late = f"{count(number, 'message')} in Discord {was} not reached yet."
         lines.append(f"{late} The console goes on by itself until {gone} gone.")
     return "\n".join(lines)
-
-
-def _title(number: int, more: bool) -> str:
-    if not number:
-        return "Nothing is withheld"
-    return f"Withheld · {number}{' or more' if more else ''}"
 
 
 def _story(incident: Incident, *, attached: bool, wall_address: str) -> str:

@@ -12,6 +12,7 @@ from bot.ui.cards import AMBER, BLUE, GREEN, RED
 from bot.ui.words import code, count, plain, short
 
 MOST_LINES = 40
+MOST_LINKS = 5
 COLOURS = {Verdict.GOOD: GREEN, Verdict.FLAWED: AMBER, Verdict.USELESS: RED}
 PICTURES_STAY = "Pictures that were posted or kept stay, and one that is being drawn at this moment is finished."
 USE_REVOKE = "`/faces revoke`, in place of `/faces remove`, takes a person's pictures back too."
@@ -77,6 +78,7 @@ def revoked_text(receipt: Receipt, erased: ErasureReceipt, member: Member) -> st
         f"- {count(erased.wall_entries, 'picture')} on the wall",
         f"- {count(erased.messages, 'message')} in Discord, or the pictures in them",
     ]
+    lines += stuck_lines(erased)
     for number, noun, where, done in (
         (erased.messages_left, "message", " in Discord", "reached"),
         (erased.files_left, "file", "", "deleted"),
@@ -87,6 +89,18 @@ def revoked_text(receipt: Receipt, erased: ErasureReceipt, member: Member) -> st
             lines.append(f"{some}. The console goes on by itself until {they_are} gone.")
     lines.append("What was waiting to be drawn with them failed, and what was reserved for it was given back.")
     return "\n".join(lines)
+
+
+def stuck_lines(erased: ErasureReceipt) -> list[str]:
+    """Messages that somebody is to delete by hand, where there are any."""
+    if not erased.stuck:
+        return []
+    number = len(erased.stuck)
+    links = [*erased.stuck[:MOST_LINKS], *([f"and {number - MOST_LINKS} more"] if number > MOST_LINKS else [])]
+    return [
+        f"{count(number, 'message')} could not be taken out of Discord, which does not let the console; delete "
+        f"{_them(number)} by hand: {', '.join(links)}"
+    ]
 
 
 def lint_card(person: Person, findings: Sequence[Finding]) -> disnake.Embed:
@@ -115,6 +129,16 @@ def added_text(added: Added, member: Member, findings: Sequence[Finding], new: S
     head += f" {who} may draw {plain(person.name)}."
     if number == len(person.photos):
         head += f" {PICTURES_SHOW}"
+    if number and person.scope is Scope.WALL:
+        head += (
+            f" {plain(person.name)} is for the wall too, so what is recorded for {_them(number)} is: "
+            f"“{person.scope.statement}” `/faces consent` changes that."
+        )
+    if added.narrowed:
+        head += (
+            f" Photos and pictures of {plain(person.name)} are not shown on the wall any more: only {owner} may agree "
+            "to that for new photos, with `/faces consent`."
+        )
     told = [finding for finding in findings if finding.photo is None or finding.photo in new]
     return "\n".join([head, *(_lines(told, 10, 1400) if number else [])])
 
@@ -155,3 +179,7 @@ def _lines(findings: Sequence[Finding], most: int, room: int) -> list[str]:
             return [*lines, f"… and {len(findings) - number} more"]
         lines.append(line)
     return lines
+
+
+def _them(number: int) -> str:
+    return "it" if number == 1 else "them"

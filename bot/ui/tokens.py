@@ -49,11 +49,11 @@ def granted_text(name: str, tokens: int, balance: Balance) -> str:
     return f"Granted {count(tokens, 'token')} to {whom}; {now}."
 
 
-def link_text(link_code: str, minutes: int) -> str:
+def link_text(link_code: str, minutes: int, wall_address: str) -> str:
     """The member's one-time code, what it is for, and that it is not to be shown around."""
     return (
-        f"{code(link_code)} is your one-time code. Entered in a browser's session with this console, it makes that "
-        "session yours: its tokens come to your account at once and for good.\n"
+        f"{code(link_code)} is your one-time code. Enter it at {wall_address}/link and you are signed in on the photo "
+        "wall: the browser is yours from then on, and what tokens it has come to your account for good.\n"
         f"It works once, for {minutes} minutes, and in place of any earlier one. Whoever enters it acts as you, so "
         "show it to nobody."
     )

@@ -65,12 +65,6 @@ class ByteStore:
             if (blob := kind.pop(name, None)) is not None:
                 self.used -= _cost(blob)
 
-    def clear(self) -> None:
-        """Forget all."""
-        self._thumbs.clear()
-        self._others.clear()
-        self.used = self.reserved
-
     def _forget_oldest(self) -> None:
         _, blob = (self._others or self._thumbs).popitem(last=False)
         self.used -= _cost(blob)

@@ -3,7 +3,7 @@
 Only used on the event loop; nothing here waits.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -43,8 +43,8 @@ class Behind:
 class Holdings:
     """The index and what is around it. A picture is in the index from when all that serving it takes was made.
 
-    `unshown` are the pictures that are not, yet; `broken` are the images that cannot be served. `photos` are
-    those of all people who may be shown, whether their thumbnails are made or not.
+    The pictures that are not, yet, are unshown; `broken` are the images that cannot be served. `photos` are those of
+    all people who may be shown, whether their thumbnails are made or not.
     """
 
     def __init__(self, prints: Prints, budget: int) -> None:
@@ -53,12 +53,14 @@ class Holdings:
         self.index = Index()
         self.people = People()
         self.photos: dict[str, Photo] = {}
-        self.unshown: dict[Key, Published] = {}
+        self._unshown: dict[Key, Published] = {}
         self.broken: set[str] = set()
         self._told: dict[str, str] = {}
         self.updated: datetime | None = None
         # Two pictures can differ in their recipe alone, and then have one thumbnail.
         self._behind: dict[str, tuple[Behind, ...]] = {}
+        self._addresses: dict[str, set[str]] = {}
+        self._waiting: dict[str, set[Key]] = {}
 
     def behind(self, name: str) -> tuple[Behind, ...]:
         """What is behind that address; mostly one thing, or nothing."""
@@ -74,7 +76,11 @@ class Holdings:
 
     def known(self, key: Key) -> Published | None:
         """What is known of that picture, shown or not."""
-        return self.index.get(key) or self.unshown.get(key)
+        return self.index.get(key) or self._unshown.get(key)
+
+    def keys(self) -> set[Key]:
+        """Job and number of all that are known, shown or not."""
+        return {*self.index.keys(), *self._unshown}
 
     def admit(self, entries: Iterable[Entry]) -> None:
         """Show these pictures, all that serving them takes having been made."""
@@ -84,7 +90,7 @@ class Holdings:
             if image is None or not self.prints.has(image):
                 self.hold_back(entry.picture)
                 continue
-            self.unshown.pop(entry.key, None)
+            self._wait_no_more(entry.key)
             shown.append(entry)
             self.place(Kind.THUMB, image)
             self.place(Kind.FULL, image)
@@ -97,7 +103,7 @@ class Holdings:
         """Not to be shown before all is made that serving it takes."""
         key = (picture.job_id, picture.number)
         self.index.drop([key])
-        self.unshown[key] = picture
+        self._wait(key, picture)
 
     def place(self, kind: Kind, source: str, person: str = "") -> str:
         """The address of a file, behind which it is from now on."""
@@ -106,11 +112,12 @@ class Holdings:
         there = self._behind.get(name, ())
         if behind not in there:
             self._behind[name] = (*there, behind)
+            self._addresses.setdefault(source, set()).add(name)
         return name
 
     def displace(self, name: str, behind: Behind) -> None:
         """That is behind this address no longer."""
-        self._forget([name], lambda each: each == behind)
+        self._take_away(name, behind)
 
     def keep(self, name: str, blob: Blob) -> None:
         """Keep a file's bytes in memory, unless it was forgotten while they were read."""
@@ -121,13 +128,13 @@ class Holdings:
         """Pictures are no longer on the wall; the images that nothing else on it shows."""
         images = set()
         for key in keys:
-            picture = self.unshown.pop(key, None) or self.index.get(key)
+            picture = self._wait_no_more(key) or self.index.get(key)
             if picture is not None and picture.image is not None:
                 images.add(picture.image)
         self.index.drop(keys)
-        left = images - set(self.index.images()) - {picture.image for picture in self.unshown.values()}
-        self._forget(self._behind, lambda behind: behind.kind is not Kind.PHOTO and behind.source in left)
+        left = {image for image in images if image not in self.index.images() and image not in self._waiting}
         for image in left:
+            self._forget(image)
             self.broken.discard(image)
             self._told.pop(image, None)
         self._changed()
@@ -137,7 +144,7 @@ class Holdings:
         """These images are gone, whatever shows them."""
         wanted = frozenset(images)
         keys = [entry.key for image in wanted for entry in self.index.holding(image)]
-        keys += [key for key, picture in self.unshown.items() if picture.image in wanted]
+        keys += [key for image in wanted for key in self._waiting.get(image, ())]
         self.drop(keys)
 
     def set_aside(self, image: str, reason: str) -> None:
@@ -148,8 +155,9 @@ class Holdings:
         self.broken.add(image)
         shown = list(self.index.holding(image))
         self.index.drop([entry.key for entry in shown])
-        self.unshown |= {entry.key: entry.picture for entry in shown}
-        self._forget(self._behind, lambda behind: behind.kind is not Kind.PHOTO and behind.source == image)
+        for entry in shown:
+            self._wait(entry.key, entry.picture)
+        self._forget(image)
 
     def mend(self, image: str) -> bool:
         """Try a broken image again; False where it is none."""
@@ -165,9 +173,10 @@ class Holdings:
 
     def show_people(self, people: People, photos: Iterable[Photo]) -> None:
         """Who is on the wall now, and their photos; all others are forgotten."""
-        self.people = people
+        before, self.people = self.photos, people
         self.photos = {photo.source: photo for photo in photos}
-        self._forget(self._behind, lambda behind: behind.kind is Kind.PHOTO and behind.source not in self.photos)
+        for source in before.keys() - self.photos.keys():
+            self._forget(source)
         for photo in self.photos.values():
             if self.prints.has_photo(photo.source):
                 self.place(Kind.PHOTO, photo.source, photo.person)
@@ -181,23 +190,48 @@ class Holdings:
 
     def missing(self) -> list[str]:
         """The images of pictures that are not shown yet, the newest first, but for those that are broken."""
-        waiting = sorted(self.unshown.values(), key=lambda each: (each.published_at, each.job_id), reverse=True)
+        waiting = sorted(self._unshown.values(), key=lambda each: (each.published_at, each.job_id), reverse=True)
         images = dict.fromkeys(each.image for each in waiting if each.image and each.image not in self.broken)
         return list(images)
 
     def waiting(self, image: str) -> list[Published]:
         """The pictures that are shown as soon as that image can be."""
-        return [picture for picture in self.unshown.values() if picture.image == image]
+        return [self._unshown[key] for key in self._waiting.get(image, ())]
 
     def _changed(self) -> None:
         self.updated = datetime.now(UTC)
-        self.bytes.reserve((len(self.index) + len(self.unshown)) * METADATA)
+        self.bytes.reserve((len(self.index) + len(self._unshown)) * METADATA)
 
-    def _forget(self, names: Iterable[str], gone: Callable[[Behind], bool]) -> None:
-        for name in list(names):
-            there = self._behind.get(name, ())
-            if left := tuple(behind for behind in there if not gone(behind)):
-                self._behind[name] = left
-            else:
-                self._behind.pop(name, None)
-                self.bytes.drop(name)
+    def _wait(self, key: Key, picture: Published) -> None:
+        self._wait_no_more(key)
+        self._unshown[key] = picture
+        self._waiting.setdefault(picture.image or "", set()).add(key)
+
+    def _wait_no_more(self, key: Key) -> Published | None:
+        """The picture that waited; None where none did."""
+        picture = self._unshown.pop(key, None)
+        if picture is not None:
+            keys = self._waiting[picture.image or ""]
+            keys.discard(key)
+            if not keys:
+                del self._waiting[picture.image or ""]
+        return picture
+
+    def _forget(self, source: str) -> None:
+        """Nothing is behind an address any more that was made of this; an image and a photo never have one hash."""
+        for name in list(self._addresses.get(source, ())):
+            for behind in self._behind[name]:
+                if behind.source == source:
+                    self._take_away(name, behind)
+
+    def _take_away(self, name: str, behind: Behind) -> None:
+        left = tuple(each for each in self._behind.get(name, ()) if each != behind)
+        if left:
+            self._behind[name] = left
+        else:
+            self._behind.pop(name, None)
+            self.bytes.drop(name)
+        if all(each.source != behind.source for each in left) and behind.source in self._addresses:
+            self._addresses[behind.source].discard(name)
+            if not self._addresses[behind.source]:
+                del self._addresses[behind.source]

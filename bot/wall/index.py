@@ -83,7 +83,7 @@ class Entry:
         )
         self.picture = picture
         age = -round((picture.published_at - EPOCH).total_seconds() * 1_000_000)
-        self.newest: SortKey = (age, -picture.job_id, picture.number)
+        self.newest: SortKey = (age, -picture.job_id, -picture.number)
         self.best: SortKey = (-picture.rating, -picture.ratings, *self.newest)
         self.starred: SortKey = (-picture.stars, *self.newest)
 

@@ -105,7 +105,7 @@ class Keeper:
             await self._read_people()
             found = await self._publications.changed()
             there = {(picture.job_id, picture.number) for picture in found}
-            self._holdings.drop({*self._holdings.index.keys(), *self._holdings.unshown} - there)
+            self._holdings.drop(self._holdings.keys() - there)
             self._maker.try_again()
             for entry in self._holdings.index.everything():
                 if not self._ready(entry.picture):  # what was made of it is gone

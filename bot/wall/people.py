@@ -1,6 +1,7 @@
 """People on the wall: who is on the whitelist, whose consent holds, and their photos as small pictures."""
 
 import hashlib
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -75,5 +76,5 @@ def photos_of(people: People, folder: Path) -> tuple[Photo, ...]:
                 continue
             if stat.S_ISREG(facts.st_mode):
                 state = f"{name}\0{file}\0{facts.st_size}\0{facts.st_mtime_ns}"
-                photos.append(Photo(name, file, hashlib.sha256(state.encode()).hexdigest(), facts.st_size))
+                photos.append(Photo(name, file, hashlib.sha256(os.fsencode(state)).hexdigest(), facts.st_size))
     return tuple(photos)

@@ -70,6 +70,11 @@ class Wall:
         return self._holdings.people.whitelist.title
 
     @property
+    def for_everyone(self) -> bool:
+        """Whether it is shown to whoever has the address, rather than to members."""
+        return self._visitors is Visitors.EVERYONE
+
+    @property
     def memory(self) -> int:
         """The bytes in memory now, of pictures and of what is known of them, as they count against the budget."""
         return self._holdings.bytes.used

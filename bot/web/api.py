@@ -6,9 +6,9 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from bot.domain.errors import Refusal
-from bot.domain.wall import Mark, Media, Published, Statistics
-from bot.web import openapi, pages, seeking
-from bot.web.keys import GALLERY, PUBLICATIONS
+from bot.domain.wall import Media, Published, Statistics
+from bot.web import openapi, pages
+from bot.web.keys import GALLERY, MODERATION, PUBLICATIONS
 from bot.web.rendering import render, title, wants_page
 from bot.web.session import FORM, member, visitor
 from sweeps.words import quote
@@ -32,7 +32,7 @@ def routes() -> list[web.RouteDef]:
 async def wall(request: web.Request) -> web.Response:
     """Pictures that fit, from `after` on; for the wall's own script as the cards that it appends."""
     who = await visitor(request)
-    seen = await pages.found(request, who, seeking.read(request.query))
+    seen = await pages.found(request, who, pages.asked(request, who))
     if wants_page(request):
         return await render(request, "more.html", who=who, headers={hdrs.VARY: hdrs.ACCEPT}, **seen)
     found = seen["found"]
@@ -57,8 +57,10 @@ async def choices(request: web.Request) -> web.Response:
 
 
 async def stats(request: web.Request) -> web.Response:
-    """How much the wall holds; for members."""
-    await member(request)
+    """How much the wall holds, whoever may see it; for operators."""
+    who = await member(request)
+    if not who.operates:
+        raise web.HTTPForbidden(text="Only operators may see how much the wall holds.")
     return web.json_response(counted(request.app[GALLERY].statistics), headers=NOT_KEPT)
 
 
@@ -67,7 +69,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
     who = await member(request)
     if not who.operates:
         raise web.HTTPForbidden(text="Only operators may have the wall read anew.")
-    statistics = await request.app[GALLERY].reload()
+    statistics = await request.app[MODERATION].reload(who.acts_on(min(who.operates)), request.app[GALLERY])
     if wants_page(request):
         raise web.HTTPSeeOther("/moderation")
     return web.json_response(counted(statistics), headers=NOT_KEPT)
@@ -112,8 +114,7 @@ async def _marked(request: web.Request, stands: Published, member_id: int) -> we
     if wants_page(request):
         await pages.settled(request, stands.name, lambda shown: shown.changed_at >= stands.changed_at)
         raise web.HTTPSeeOther(f"/pictures/{stands.name}")
-    marks = await request.app[PUBLICATIONS].marks(member_id)
-    mark = marks.get((stands.job_id, stands.number), Mark())
+    mark = await request.app[PUBLICATIONS].mark(stands.job_id, stands.number, member_id)
     whole = {
         "starred": mark.starred,
         "own_rating": mark.rating,
@@ -140,7 +141,7 @@ async def _field(request: web.Request, name: str) -> str:
         return value if isinstance(value, str) else ""
     try:
         sent = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refusal("expected a JSON object, got something else.") from None
     said = sent.get(name) if isinstance(sent, dict) else None
     return "" if said is None else str(said)

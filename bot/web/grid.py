@@ -37,6 +37,11 @@ class Grid:
     lines: tuple[tuple[str, tuple[Published | None, ...]], ...]
     beside: tuple[Published, ...]
 
+    @property
+    def gaps(self) -> bool:
+        """Whether some cell shows no picture."""
+        return any(picture is None for _, cells in self.lines for picture in cells)
+
     def address(self, compare: Sequence[str] = ()) -> str:
         """The grid as it stands, as the query of an address with its question mark."""
         parts = [(ROWS, self.rows or NONE), (COLUMNS, self.columns or NONE)]
@@ -53,7 +58,7 @@ def lay(pictures: Sequence[Published], asked: Mapping[str, str]) -> Grid | None:
     layout = pictures[0].layout if pictures else Layout()
     placed = [picture for picture in pictures if picture.at is not None]
     # Labels are values, such as people and prompts: only those of pictures that are seen may be told.
-    there = {name: sorted({_index(picture, name) for picture in placed}) for name, _ in layout.axes}
+    there = {name: _indices(placed, name) for name, _ in layout.axes}
     axes = tuple(name for name, indices in there.items() if len(indices) > 1)
     if not axes or not placed:
         return None
@@ -66,7 +71,8 @@ def lay(pictures: Sequence[Published], asked: Mapping[str, str]) -> Grid | None:
     ]
     cells: dict[tuple[int, int], Published] = {}
     for picture in shown:
-        cells.setdefault((_index(picture, rows), _index(picture, columns)), picture)
+        at = {axis: (picture.at or {}).get(axis, indices[0]) for axis, indices in there.items() if indices}
+        cells.setdefault((at.get(rows, 0), at.get(columns, 0)), picture)
     across, down = there.get(columns, [0]), there.get(rows, [0])
     return Grid(
         axes,
@@ -111,6 +117,6 @@ def _fixed(layout: Layout, axis: str, there: Sequence[int], asked: Mapping[str, 
     )
 
 
-def _index(picture: Published, axis: str) -> int:
-    """Where it lies on an axis; at the beginning of one that it does not know."""
-    return (picture.at or {}).get(axis, 0) if axis else 0
+def _indices(placed: Sequence[Published], axis: str) -> list[int]:
+    """Where on an axis there are pictures, in order."""
+    return sorted({picture.at[axis] for picture in placed if picture.at is not None and axis in picture.at})

@@ -24,6 +24,17 @@ INCIDENT: Part = {
     "name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
 }  # fmt: skip
 
+WAITING: list[Part] = [
+    {
+        "name": "what", "in": "query", "required": False, "schema": {"enum": ["", "pictures", "prompts"]},
+        "description": "those with a picture, or those without, alone",
+    },
+    {
+        "name": seeking.AFTER, "in": "query", "required": False, "schema": {**TEXT, "pattern": "^[0-9]{0,9}$"},
+        "description": "where the last answer ended: what is older",
+    },
+]  # fmt: skip
+
 
 def description(title: str) -> dict[str, Any]:
     """What the wall of that title offers to programs."""
@@ -48,7 +59,10 @@ def _paths() -> dict[str, Any]:
         "/api/wall": {"get": _act("Pictures that fit, in order", _ref("Found"), _sought(), refusals=(400, 503))},
         "/api/wall/choices": {"get": _act("What the wall can be narrowed by", _ref("Choices"), [])},
         "/api/wall/stats": {
-            "get": _act("How much the wall holds", _ref("Statistics"), [], security=member, refusals=(401, 503))
+            "get": _act(
+                "How much the wall holds; for operators", _ref("Statistics"), [], security=member,
+                refusals=(401, 403, 503),
+            )
         },
         "/api/wall/reload": {
             "post": _act("Read the wall anew; for operators", _ref("Statistics"), [], security=writing)
@@ -78,7 +92,7 @@ def _paths() -> dict[str, Any]:
             "post": _act("Delete a picture for good; for operators", _ref("Receipt"), [PICTURE_NAME], security=writing)
         },
         "/api/incidents": {
-            "get": _act("What was withheld; for operators", _ref("Incidents"), [], security=member)
+            "get": _act("What was withheld, newest first; for operators", _ref("Incidents"), WAITING, security=member)
         },
         "/api/incidents/{id}/picture": {
             "get": _act("A withheld picture; for operators", None, [INCIDENT], security=member)
@@ -122,7 +136,7 @@ def _sought() -> list[Part]:
         (seeking.WORDS, {"type": "string", "maxLength": seeking.LONGEST}, "words of the prompt or the title"),
         (seeking.PERSON, TEXT, "a person's name"),
         (seeking.JOB, TEXT, "a job, such as S42"),
-        (seeking.MEMBER, {"type": "string", "pattern": "^[0-9]{1,19}$"}, "the id of the member who asked"),
+        (seeking.MEMBER, TEXT, "the member who asked, by id or by name"),
         (seeking.RATING, {"enum": [str(value) for value in range(LEAST_RATING, MOST_RATING + 1)]}, "at least so much"),
         (seeking.STARRED, {"enum": ["1"]}, "your own stars alone"),
         (seeking.ORDER, {"enum": [order.value for order in Order]}, "in which order"),
@@ -151,7 +165,7 @@ def _schemas() -> dict[str, Any]:
     }  # fmt: skip
     receipt = {
         "name": TEXT, "pictures": COUNT, "wall_entries": COUNT, "files": COUNT, "messages": COUNT,
-        "messages_left": COUNT, "receipt": _list(TEXT),
+        "messages_left": COUNT, "messages_stuck": _list(TEXT), "receipt": _list(TEXT),
     }  # fmt: skip
     value = _object({"value": TEXT, "pictures": COUNT})
     return {
@@ -181,7 +195,14 @@ def _schemas() -> dict[str, Any]:
         "Hidden": _object({"name": TEXT, "hidden": SWITCH}),
         "Receipt": _object(receipt),
         "Incident": _object(incident),
-        "Incidents": _object({"incidents": _list(_ref("Incident"))}),
+        "Incidents": _object(
+            {
+                "incidents": _list(_ref("Incident")),
+                "pictures": COUNT,
+                "prompts": COUNT,
+                "after": {"type": ["integer", "null"]},
+            }
+        ),
     }
 
 

@@ -1,23 +1,21 @@
 """Pages for looking: the wall, a picture, a job's grid, a person."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from bot.domain.wall import Found, Mark, Published, Query, Visitor
-from bot.web import grid, recipes, seeking
-from bot.web.keys import GALLERY, PUBLICATIONS
+from bot.web import filters, grid, recipes, seeking
+from bot.web.keys import DISCORD_PAGES, GALLERY, PUBLICATIONS, USUAL
+from bot.web.messages import message_address
 from bot.web.rendering import render
 from bot.web.session import visitor
 
 PAGE = 60
 """Pictures a page of the wall has; the next ones are fetched when a visitor comes near its end."""
-MOST_CHOICES = 80
-"""Values of a parameter that are offered to choose from; of more, such as seeds, one is typed."""
-DISCORD = "https://discord.com/channels"
 PATIENCE, PAUSE = 2.0, 0.02
 """Seconds."""
 NO_PICTURE = "There is no such picture on the wall, or none that you may see."
@@ -38,24 +36,18 @@ async def wall(request: web.Request) -> web.Response:
     """All that the visitor may see, narrowed by what the address asks for."""
     who = await visitor(request)
     gallery = request.app[GALLERY]
-    query = seeking.read(request.query)
+    query = asked(request, who)
     choices = gallery.choices(who)
     return await render(
         request,
         "wall.html",
         who=who,
         people=gallery.people(who),
-        choices=choices,
-        jobs=[(name, f"{name} · {title}" if title else name, count) for name, title, count in choices.jobs],
-        members=[(str(member), name, count) for member, name, count in choices.members],
-        offered={
-            name: [(value, value, count) for value, count in values]
-            for name, values in choices.parameters.items()
-            if name not in seeking.TEXTS and len(values) > 1
-        },
-        most_choices=MOST_CHOICES,
+        filters=filters.filters(query, choices),
+        parameters=list(filters.parameters(query, choices)),
         chips=list(seeking.chips(query, choices)),
         narrowed=seeking.narrowed(query),
+        for_everyone=gallery.for_everyone,
         orders=seeking.ORDERS,
         **await found(request, who, query),
     )
@@ -64,8 +56,9 @@ async def wall(request: web.Request) -> web.Response:
 async def found(request: web.Request, who: Visitor, query: Query) -> dict[str, Any]:
     """The pictures that a query finds, from where the address says, and what their cards need. Raises Refusal."""
     gallery = request.app[GALLERY]
-    marks = await marks_of(request, who) if query.starred else {}
-    starred = [key for key, mark in marks.items() if mark.starred]
+    starred: Collection[tuple[int, int]] = ()
+    if query.starred and who.member_id is not None:
+        starred = await request.app[PUBLICATIONS].starred(who.member_id)
     seen: Found = gallery.find(who, query, starred=starred, after=request.query.get(seeking.AFTER) or None, limit=PAGE)
     more = seeking.written(query, seen.after) if seen.after else None
     return {"query": query, "found": seen, "more": more, "thumb": gallery.thumb}
@@ -79,7 +72,7 @@ async def picture(request: web.Request) -> web.Response:
     of_job = gallery.of_job(who, shown.job)
     place = next((index for index, other in enumerate(of_job) if other.number == shown.number), None)
     no_file = recipes.why_no_file(shown.recipe)
-    marks, provenance = await asyncio.gather(marks_of(request, who), gallery.provenance(shown))
+    mark, provenance = await asyncio.gather(mark_of(request, who, shown), gallery.provenance(shown))
     return await render(
         request,
         "picture.html",
@@ -91,13 +84,13 @@ async def picture(request: web.Request) -> web.Response:
         after=of_job[place + 1] if place is not None and place + 1 < len(of_job) else None,
         of_job=len(of_job),
         people=[sitter for sitter in gallery.people(who) if sitter.name in shown.recipe.people],
-        rows=recipes.rows(shown.recipe),
+        rows=recipes.rows(shown.recipe, request.app[USUAL]),
         no_file=no_file,
         sweep_file="" if no_file else recipes.sweep_file(shown.recipe, shown.name),
         command=f"/params use image: {shown.name}",
-        message=message_address(shown),
+        message=message_address(request.app[DISCORD_PAGES], shown),
         steps=recipes.neighbours(shown, of_job),
-        mark=marks.get((shown.job_id, shown.number), Mark()),
+        mark=mark,
         provenance=provenance,
         operator=shown.guild_id in who.operates,
     )
@@ -134,7 +127,7 @@ async def person(request: web.Request) -> web.Response:
     sitter = next((each for each in request.app[GALLERY].people(who) if each.name == name), None)
     if sitter is None:
         raise web.HTTPNotFound(text=NO_PERSON)
-    query = replace(seeking.read(request.query), person=name)
+    query = replace(asked(request, who), person=name)
     return await render(
         request, "person.html", who=who, sitter=sitter, narrowed=True, **await found(request, who, query)
     )
@@ -158,12 +151,13 @@ def visible(request: web.Request, who: Visitor) -> Published:
     return shown
 
 
-async def marks_of(request: web.Request, who: Visitor) -> Mapping[tuple[int, int], Mark]:
-    """What the visitor thinks of pictures; nothing where nobody has signed in."""
-    return {} if who.member_id is None else await request.app[PUBLICATIONS].marks(who.member_id)
+async def mark_of(request: web.Request, who: Visitor, shown: Published) -> Mark:
+    """What the visitor thinks of a picture; nothing where nobody has signed in."""
+    if who.member_id is None:
+        return Mark()
+    return await request.app[PUBLICATIONS].mark(shown.job_id, shown.number, who.member_id)
 
 
-def message_address(shown: Published) -> str:
-    """Where Discord shows the message with the picture; its channel where no message is known."""
-    parts = (DISCORD, shown.guild_id or "@me", shown.channel_id, shown.message_id or "")
-    return "/".join(map(str, parts)).rstrip("/")
+def asked(request: web.Request, who: Visitor) -> Query:
+    """What the address asks for. Raises Refusal."""
+    return seeking.read(request.query, request.app[GALLERY].choices(who).members)

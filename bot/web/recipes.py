@@ -1,7 +1,7 @@
 """Recipes in words: as a table, as a sweep file that draws this very picture, and what two of them differ in."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.domain.job import Layout
@@ -20,6 +20,8 @@ GROUPS = {
     "detail": "Faces",
     "mode": "Mode",
 }
+MOST_ASIDE = 5
+"""Pictures of an axis that are shown around one."""
 PRODUCTION = (
     "# Drawn in production mode. Its values are written out, so the mode is off here: the picture is the same.\n"
 )
@@ -27,7 +29,7 @@ PRODUCTION = (
 
 @dataclass(frozen=True)
 class Row:
-    """One parameter of a recipe as a table shows it; `changed`: it is not the catalogue's default."""
+    """One parameter of a recipe as a table shows it; `changed`: it is not what it usually is."""
 
     name: str
     group: str
@@ -48,16 +50,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Step:
-    """A picture's neighbours on one axis: before and after it, all other axes equal. None where there is none."""
+    """A picture and its neighbours on one axis, in its order, each with its label; all other axes are equal."""
 
     axis: str
-    label: str
-    before: tuple[str, Published] | None
-    after: tuple[str, Published] | None
+    line: tuple[tuple[str, Published], ...]
 
 
-def rows(recipe: Recipe) -> list[Row]:
-    """The whole recipe; what was changed comes first, each half in the catalogue's order.
+def catalogued(name: str) -> Value | None:
+    """What a parameter is where nobody has set it, and the family of models has no default of its own."""
+    return CATALOGUE[name].default
+
+
+def rows(recipe: Recipe, usual: Callable[[str], Value | None] = catalogued) -> list[Row]:
+    """The whole recipe; what is not as `usual` comes first, each half in the catalogue's order.
 
     A seed has no default, and is neither.
     """
@@ -66,11 +71,11 @@ def rows(recipe: Recipe) -> list[Row]:
             parameter.name,
             GROUPS.get(parameter.group, parameter.group),
             parameter.show(getattr(recipe, parameter.name)),
-            parameter.show(parameter.default),
+            parameter.show(default),
             parameter.help,
-            parameter.default is not None and getattr(recipe, parameter.name) != parameter.default,
+            default is not None and getattr(recipe, parameter.name) != default,
         )
-        for parameter in CATALOGUE.values()
+        for parameter, default in ((parameter, usual(name)) for name, parameter in CATALOGUE.items())
     ]
     return sorted(found, key=lambda row: not row.changed and row.name != "seed")
 
@@ -108,9 +113,9 @@ def sweep_file(recipe: Recipe, name: str) -> str:
 
 
 def neighbours(picture: Published, of_job: Sequence[Published]) -> list[Step]:
-    """The nearest pictures before and after this one on each axis of its layout; axes without any are left out."""
+    """The picture among the nearest to it on each axis of its layout; axes where it is alone are left out."""
     steps = [_step(picture, axis, of_job) for axis, _ in picture.layout.axes]
-    return [step for step in steps if step is not None and (step.before or step.after)]
+    return [step for step in steps if step is not None and len(step.line) > 1]
 
 
 def label(layout: Layout, axis: str, index: int) -> str:
@@ -129,13 +134,13 @@ def _step(picture: Published, axis: str, of_job: Sequence[Published]) -> Step | 
         for other in of_job
         if other.at is not None and axis in other.at and {**other.at, axis: here} == {**others, axis: here}
     }
-    before = max((index for index in line if index < here), default=None)
-    after = min((index for index in line if index > here), default=None)
-
-    def at(index: int | None) -> tuple[str, Published] | None:
-        return None if index is None else (label(picture.layout, axis, index), line[index])
-
-    return Step(axis, label(picture.layout, axis, here), at(before), at(after))
+    line[here] = picture
+    in_order = sorted(line)
+    first = max(0, min(in_order.index(here) - MOST_ASIDE // 2, len(in_order) - MOST_ASIDE))
+    return Step(
+        axis,
+        tuple((label(picture.layout, axis, index), line[index]) for index in in_order[first : first + MOST_ASIDE]),
+    )
 
 
 def _scalar(value: Value) -> str:

@@ -1,7 +1,7 @@
 """Seeking: what a visitor looks for, as it stands in an address; state lives nowhere else."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -14,6 +14,9 @@ WORDS, PERSON, JOB, MEMBER, RATING, STARRED, ORDER, AFTER = (
     "q", "person", "job", "member", "rating", "starred", "order", "after",
 )  # fmt: skip
 MOST_WORDS, LONGEST = 12, 200
+ID = re.compile(r"[0-9]{1,19}")
+NOBODY = 0
+"""No member's id: a name was typed that nobody has whose pictures are seen."""
 ORDERS = {Order.NEWEST: "newest first", Order.BEST: "best rated first", Order.STARRED: "most stars first"}
 TEXTS = ("prompt", "negative_prompt")
 """Parameters that are sought by their words; a list of whole texts is none to choose from."""
@@ -27,26 +30,35 @@ class Chip:
     without: str
 
 
-def read(address: Mapping[str, str]) -> Query:
-    """What the address's query asks for; names that it does not know mean nothing. Raises Refusal with a sentence."""
+def read(address: Mapping[str, str], members: Iterable[tuple[int, str, int]] = ()) -> Query:
+    """What the address's query asks for; names that it does not know mean nothing. Raises Refusal with a sentence.
+
+    A member is named by their id, or as they are called among `members`, who are (id, name, pictures).
+    """
     rating, member = address.get(RATING, ""), address.get(MEMBER, "")
     order = address.get(ORDER, "") or Order.NEWEST
     if rating and rating not in map(str, range(LEAST_RATING, MOST_RATING + 1)):
         raise Refusal(f"rating: expected a whole number from {LEAST_RATING} to {MOST_RATING}, got {quote(rating)}.")
-    if member and not re.fullmatch(r"[0-9]{1,19}", member):
-        raise Refusal(f"member: expected a member's id, digits alone, got {quote(member)}.")
     if order not in set(Order):
         raise Refusal(f"order: expected newest, best or starred, got {quote(order)}.")
     return Query(
         words=tuple(address.get(WORDS, "")[:LONGEST].split()[:MOST_WORDS]),
         person=address.get(PERSON, "")[:LONGEST],
         job=address.get(JOB, "")[:LONGEST],
-        member_id=int(member) if member else None,
+        member_id=_member(member.strip()[:LONGEST], members),
         parameters={name: address[name] for name in CATALOGUE if address.get(name)},
         least_rating=int(rating) if rating else None,
         starred=bool(address.get(STARRED)),
         order=Order(order),
     )
+
+
+def _member(said: str, members: Iterable[tuple[int, str, int]]) -> int | None:
+    if not said:
+        return None
+    if ID.fullmatch(said):
+        return int(said)
+    return next((id_ for id_, name, _ in members if name.casefold() == said.casefold()), NOBODY)
 
 
 def written(query: Query, after: str | None = None) -> str:
@@ -83,13 +95,13 @@ def chips(query: Query, choices: Choices) -> Iterator[Chip]:
         yield Chip(" · ".join(filter(None, (query.job, titles.get(query.job)))), written(replace(query, job="")))
     if query.member_id is not None:
         names = {member: name for member, name, _ in choices.members}
-        asked = names.get(query.member_id, str(query.member_id))
+        asked = names.get(query.member_id) or ("nobody seen here" if query.member_id == NOBODY else query.member_id)
         yield Chip(f"asked by {asked}", written(replace(query, member_id=None)))
     for name, value in query.parameters.items():
         others = {other: kept for other, kept in query.parameters.items() if other != name}
         yield Chip(f"{name} {value}", written(replace(query, parameters=others)))
     if query.least_rating:
-        least = "5 stars" if query.least_rating == MOST_RATING else f"{query.least_rating} or more of {MOST_RATING}"
+        least = "5 of 5" if query.least_rating == MOST_RATING else f"{query.least_rating} or more of {MOST_RATING}"
         yield Chip(f"rated {least}", written(replace(query, least_rating=None)))
     if query.starred:
         yield Chip("your stars", written(replace(query, starred=False)))

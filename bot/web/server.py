@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from bot.settings import BadSettings
+from bot.web.connections import Connections
 
 WAITING = 128
 """Connections that may wait to be taken up."""
@@ -43,13 +44,19 @@ def address_of(bound: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(application: web.Application, bound: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    application: web.Application, bound: socket.socket, connections: Connections | None = None
+) -> AsyncIterator[None]:
     """Serve on the socket while the context is open; it is closed on the way out."""
+    connections = connections or Connections()
+    application.middlewares.insert(0, connections.watch)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSING_SECONDS)
     await runner.setup()
+    assert runner.server is not None
     try:
         await web.SockSite(runner, bound, backlog=WAITING).start()
-        yield
+        async with connections.watching(runner.server):
+            yield
     finally:
         await runner.cleanup()
         bound.close()

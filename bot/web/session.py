@@ -2,7 +2,7 @@
 
 A cookie holds the secret of a session in the store, and a token that the pages' forms and scripts send back. Who the
 member of a session is on Discord's servers is asked anew after half a minute; until then neither a cookie is decrypted
-nor the database asked, so that a page of sixty pictures costs one look.
+nor the database asked, so that a page of sixty pictures costs one look. What changes something asks the database.
 """
 
 import asyncio
@@ -151,17 +151,31 @@ class Doorkeeper:
         size = request.content_length or 0
         if size > LARGEST_BODY:
             raise web.HTTPRequestEntityTooLarge(LARGEST_BODY, size, text="What was sent is larger than any form here.")
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(text="Send it as it is, not packed.")
         if size and request.content_type not in READABLE:
             raise web.HTTPUnsupportedMediaType(text=f"Send a form ({FORM}) or JSON (application/json).")
         if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
             raise web.HTTPUnsupportedMediaType(text="Send it as UTF-8.")
-        known = await self.known(request)
+        known = await self._still(request)
         if known is None:
             raise web.HTTPForbidden(text="Nothing was changed: this browser has no session, or it has ended. Sign in.")
         if not hmac.compare_digest(_bytes(await _sent_token(request)), _bytes(known.token)):
             raise web.HTTPForbidden(
                 text="Nothing was changed: this page is from before you signed in or out. Load it again, and try anew."
             )
+
+    async def _still(self, request: web.Request) -> Known | None:
+        """The request's session, if it is in the store at this moment: another console may have ended it just now."""
+        known = await self.known(request)
+        if known is None or await self._repository.find(known.secret) is not None:
+            return known
+        self.forget(known.session.id)
+        request[KNOWN] = None
+        self._write(request, {})
+        if request.path == SIGN_IN:
+            raise web.HTTPSeeOther(SIGN_IN)  # where it begins another one
+        return None
 
     async def _recognise(self, request: web.Request) -> Known | None:
         cookies = request.headers.get(hdrs.COOKIE, "")

@@ -1,5 +1,6 @@
 """The site: pages, API, pictures and health, put together as one application."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -10,11 +11,15 @@ from bot.jobs.moderation import Moderation
 from bot.web import api, assets, media, moderation, ops, pages
 from bot.web.errors import sentences
 from bot.web.headers import protect
-from bot.web.keys import GALLERY, MODERATION, PUBLICATIONS, TEMPLATES
+from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, RECEIPTS, TEMPLATES, USUAL
+from bot.web.messages import DISCORD
 from bot.web.oauth import DiscordSignIn
+from bot.web.receipts import Receipts
+from bot.web.recipes import catalogued
 from bot.web.rendering import environment
 from bot.web.session import LARGEST_BODY, Doorkeeper
 from bot.web.signin import SignIn
+from sweeps.parameters import Value
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,23 @@ def application(
     address: str,
     session_tokens: int = 0,
     discord: DiscordSignIn | None = None,
+    discord_pages: str = DISCORD,
+    usual: Callable[[str], Value | None] = catalogued,
 ) -> web.Application:
     """The application behind `address`, the wall's own as browsers reach it.
 
     `key` encrypts cookies, as Fernet takes it; a browser's session begins with `session_tokens`. Without `discord`
-    members sign in by the code of /link alone.
+    members sign in by the code of /link alone. `discord_pages` is how the address of a message is made, as
+    `bot.web.messages.discord_pages` gives it; empty where messages have no page. `usual` says what a parameter is where
+    nobody has set it.
     """
     made = web.Application(middlewares=[sentences], client_max_size=LARGEST_BODY)
     made[GALLERY] = rooms.gallery
     made[PUBLICATIONS] = rooms.publications
     made[MODERATION] = rooms.moderation
+    made[USUAL] = usual
+    made[DISCORD_PAGES] = discord_pages
+    made[RECEIPTS] = Receipts()
     made[TEMPLATES] = environment()
     door = Doorkeeper(rooms.sessions, rooms.memberships, key=key, address=address, session_tokens=session_tokens)
     protect(made, secure=door.origin.secure)

@@ -96,8 +96,9 @@ def test_a_grant_is_confirmed_with_the_new_balance() -> None:
 
 
 def test_a_code_is_told_with_what_it_does_and_for_how_long() -> None:
-    told = link_text("K7QM-3XTA", 10)
+    told = link_text("K7QM-3XTA", 10, "http://127.0.0.1:8080")
     assert told.startswith("`K7QM-3XTA` is your one-time code.")
+    assert "Enter it at http://127.0.0.1:8080/link" in told
     assert "for 10 minutes" in told and "show it to nobody" in told
 
 

@@ -14,7 +14,7 @@ from bot.domain.person import CONSENT, CONSENT_WALL, Person, Scope
 from bot.jobs.sitters import Sitters
 from bot.store.consent import Record
 from bot.store.faces import Faces
-from tests.bot.album import ADA, ELSEWHERE, MINA, OPERATOR, THEO, add, files, picture
+from tests.bot.album import ADA, ELSEWHERE, MINA, OPERATOR, THEO, add, files, picture, revoked
 
 PAST, AHEAD = datetime(2026, 6, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=9)
 
@@ -63,13 +63,24 @@ async def test_each_consent_is_kept_with_who_said_what_for_which_photos_and_when
     assert [(each.statement, each.scope, each.expires_at) for each in kept.consents] == [
         (CONSENT, "draw", None),
         (CONSENT_WALL, "wall", AHEAD.isoformat()),
-        (CONSENT, "wall", AHEAD.isoformat()),
+        (CONSENT_WALL, "wall", AHEAD.isoformat()),
         (CONSENT, "draw", None),
     ]
     assert [each.photos for each in kept.consents] == [first, first, second, tuple(sorted((*first, *second)))]
     assert {(each.member_id, each.member) for each in kept.consents} == {(MINA.id, "Mina")}
     assert all(before <= datetime.fromisoformat(each.at) <= datetime.now(UTC) for each in kept.consents)
     assert (kept.scope, kept.expires_at) == ("draw", None)
+
+
+async def test_photos_that_an_operator_adds_end_the_consent_for_the_wall(faces: Faces, folder: Path) -> None:
+    await add(faces, MINA, "mina", picture(1), shared=True)
+    await consent(faces, MINA, Scope.WALL, AHEAD)
+    assert not (await add(faces, OPERATOR, "mina", picture(1))).narrowed  # nothing new
+    added = await add(faces, OPERATOR, "mina", picture(2))
+    assert (added.narrowed, added.person.scope, added.person.expires_at) == (True, Scope.DRAW, AHEAD)
+    kept = Record.from_json((folder / "mina" / "person.json").read_bytes())
+    assert (kept.consents[-1].statement, kept.consents[-1].scope, kept.consents[-1].member) == (CONSENT, "draw", "Olga")
+    assert not (await add(faces, OPERATOR, "mina", picture(3))).narrowed
 
 
 async def test_only_the_owner_says_what_their_person_consents_to(faces: Faces, folder: Path) -> None:
@@ -171,14 +182,14 @@ async def test_who_is_revoked_is_drawn_by_nobody_at_once_and_gone_when_they_are_
     assert person.expired
     with pytest.raises(ConsentEnded):
         await faces.drawable("mina", THEO)
-    assert await faces.revoked() == [person]
+    assert await revoked(faces) == [person]
     with pytest.raises(ConsentEnded) as caught:
         await consent(faces, end=AHEAD)
-    assert str(caught.value) == "The consent for mina was revoked. /faces revoke finishes what was begun."
+    assert str(caught.value) == "The consent for mina was revoked, and what is left of them is being deleted."
     assert await faces.revoke(MINA, "mina") == person  # begun again after it failed
     await faces.delete("mina")
     await faces.delete("mina")
-    assert (await faces.revoked(), list(folder.iterdir())) == ([], [])
+    assert (await revoked(faces), files(folder)) == ([], [])
 
 
 async def test_nobody_is_deleted_who_is_not_revoked(faces: Faces) -> None:
@@ -203,7 +214,7 @@ async def test_the_owner_revokes_or_an_operator_of_their_server(faces: Faces, fo
         await faces.revoke(ELSEWHERE, "mina")
     await faces.revoke(OPERATOR, "mina")
     await faces.revoke(ELSEWHERE, "grace")
-    assert [person.name for person in await faces.revoked()] == ["grace", "mina"]
+    assert [person.name for person in await revoked(faces)] == ["grace", "mina"]
 
 
 # --- damaged records

@@ -46,6 +46,7 @@ def test_an_operator_holds_a_named_role_or_is_an_administrator_where_none_is_nam
         wall_address="",
         erasure=NOBODY,
         moderation=NOBODY,
+        people_changed=NOBODY,
     )
     inter: Any = SimpleNamespace(
         author=SimpleNamespace(id=1, display_name="Mina", roles=[SimpleNamespace(id=role) for role in held]),

@@ -11,8 +11,9 @@ import bot.jobs.erasure as erasure_module
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.errors import CannotDeliver, CannotPost, ConsentEnded, NotYours, Refusal, Unavailable
 from bot.domain.job import ItemState, Job, JobState
+from bot.domain.person import Person
 from bot.jobs.erasure import Erasure
-from bot.jobs.removal import REVOKED, erase, resume, resuming, revoke
+from bot.jobs.removal import REVOKED, erase, finish, resuming, revoke
 from bot.store.database import Sessions
 from bot.store.erasures import ErasureStore
 from bot.store.faces import Faces
@@ -20,8 +21,9 @@ from bot.store.images import Images
 from bot.store.jobs import Jobs
 from bot.store.ledger import Ledger
 from bot.store.owed import OwedStore
-from tests.bot.album import ADA, MINA, OPERATOR, THEO, add, picture
+from tests.bot.album import ADA, MINA, OPERATOR, THEO, add, picture, revoked
 from tests.bot.channel import ShortMemory, delivered, until
+from tests.bot.conftest import HERE
 from tests.bot.drawer import Drawer
 from tests.bot.shift import Shift
 from tests.bot.test_worker import at_work
@@ -138,8 +140,39 @@ async def test_a_message_that_can_never_be_reached_holds_no_other_up(bench: Benc
     job = await bench.delivered(11)
     bench.channel.faults = [CannotDeliver("the channel is closed")]
     receipt = await bench.erasure.pictures([(job.id, number) for number in range(1, 12)], REMARK)
-    assert (receipt.messages, receipt.messages_left) == (3, 0)
-    assert (len(bench.channel.names), await bench.store.withdrawals()) == (10, [])
+    assert (receipt.messages, receipt.messages_left) == (2, 0)
+    assert receipt.stuck == (f"https://discord.com/channels/{HERE.guild_id}/{HERE.channel_id}/1",)
+    assert len(bench.channel.names) == 10
+    assert [each.message_id for each in await bench.store.withdrawals()] == [1]
+
+
+async def test_a_message_that_can_never_be_reached_is_tried_again_at_the_next_start_and_hours_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await bench.delivered(1)
+    bench.channel.faults = [CannotDeliver("the channel is closed")] * 3
+    async with bench.erasure.withdrawing():
+        receipt = await bench.erasure.pictures([(job.id, 1)], REMARK)
+        assert (receipt.messages, len(receipt.stuck)) == (0, 2)
+        await asyncio.sleep(0.1)  # some looks later
+        assert len(bench.channel.faults) == 1
+    again = Erasure(bench.store, bench.shift.images, bench.channel, bench._forget, bench._change)
+    async with again.withdrawing():
+        await until(lambda: len(bench.channel.names) == 1)  # one is open to us again
+        await asyncio.sleep(0.1)
+        assert len(bench.channel.names) == 1
+        monkeypatch.setattr(erasure_module, "STUCK_SECONDS", 0.0)
+        await bench.gone()
+    assert bench.channel.names == []
+
+
+async def test_a_picture_that_is_drawn_again_while_its_file_is_to_go_is_kept(bench: Bench, tmp_path: Path) -> None:
+    first, second = await bench.shift.drawn(1), await bench.shift.job(1)
+    await bench.store.erase([(first.id, 1)], REMARK)  # and there the console died
+    await bench.shift.draw(second, 1)  # the very same picture
+    async with bench.erasure.withdrawing():
+        await bench.gone()
+    assert files(tmp_path) == [(await bench.shift.jobs.items(second.id))[0].image]
 
 
 async def test_a_failure_at_one_message_leaves_the_others_alone(bench: Bench) -> None:
@@ -342,7 +375,7 @@ async def test_a_quote_of_who_was_revoked_is_not_drawn(
         await shop.idle()
     assert drawer.drawn == []
     assert {item.state for item in await jobs.items(job.id)} == {ItemState.FAILED}
-    assert "The consent for mina ended" in (await jobs.remarks(job.id))[0][1]
+    assert "The consent for mina was revoked" in (await jobs.remarks(job.id))[0][1]
 
 
 async def test_whoever_has_the_name_afterwards_is_somebody_else(
@@ -381,12 +414,65 @@ async def test_an_erasure_that_was_cut_off_is_finished_at_the_next_start(
         await erase(sitters, drawer, bench.erasure, person)
     with pytest.raises(ConsentEnded):
         await sitters.drawable("mina", MINA)
-    assert await resume(sitters, drawer, bench.erasure) == 1  # the store is still away
-    assert await sitters.revoked() == [person]
+    assert await finish(sitters, drawer, bench.erasure, await revoked(sitters)) == 1  # the store is still away
+    assert await revoked(sitters) == [person]
     monkeypatch.setattr("bot.jobs.removal.AGAIN_SECONDS", 0.01)
     away.append("a third time")
     async with resuming(sitters, drawer, bench.erasure):
         await until(lambda: drawer.forgot == 1)
     assert [each.name for each in await sitters.everybody()] == ["olga"]
-    assert await resume(sitters, drawer, bench.erasure) == 0
+    assert await finish(sitters, drawer, bench.erasure, await revoked(sitters)) == 0
     assert drawer.forgot == 1
+
+
+async def test_an_erasure_that_is_cut_off_while_the_console_runs_is_finished_too(
+    sitters: Faces, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.removal.LOOK_SECONDS", 0.02)
+    drawer = Drawer()
+    async with resuming(sitters, drawer, bench.erasure):
+        await asyncio.sleep(0.05)
+        await revoke(sitters, MINA, "mina", confirmed=True)  # and there it was cut off, or on another console
+        await until(lambda: not (sitters._folder / "mina").exists())
+    assert [each.name for each in await sitters.everybody()] == ["olga"]
+
+
+async def test_whoever_is_being_erased_at_the_first_look_at_them_is_left_to_who_does_it(
+    sitters: Faces, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = 0, Faces.everybody
+
+    async def counted(faces: Faces) -> list[Person]:
+        nonlocal looks
+        found = await look(faces)
+        if any(person.revoked for person in found):
+            looks += 1
+            monkeypatch.setattr("bot.jobs.removal.LOOK_SECONDS", 30.0)
+        return found
+
+    monkeypatch.setattr("bot.jobs.removal.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(Faces, "everybody", counted)
+    async with resuming(sitters, Drawer(), bench.erasure):
+        await asyncio.sleep(0.05)
+        await revoke(sitters, MINA, "mina", confirmed=True)
+        await until(lambda: looks == 1)
+        await asyncio.sleep(0.05)
+        assert [each.name for each in await revoked(sitters)] == ["mina"]
+
+
+async def test_what_is_revoked_or_removed_on_another_console_is_forgotten_here_and_once_more_for_what_was_being_drawn(
+    sitters: Faces, bench: Bench, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setattr("bot.jobs.removal.LOOK_SECONDS", 0.02)
+    drawer, other = Drawer(), Faces(folder)
+    async with resuming(sitters, drawer, bench.erasure):
+        await add(other, THEO, "theo", picture(8))
+        await asyncio.sleep(0.1)
+        assert drawer.forgot == 0
+        await other.remove(MINA, "mina", "photo 1")
+        await until(lambda: drawer.forgot == 2)
+        await asyncio.sleep(0.1)
+        assert drawer.forgot == 2
+        person = await revoke(other, MINA, "olga", confirmed=True)
+        await erase(other, Drawer(), bench.erasure, person)
+        await until(lambda: drawer.forgot >= 4)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from aiohttp.http_exceptions import BadHttpMessage
 
 from bot.log import configure_log
 
@@ -39,3 +40,15 @@ def test_the_bots_token_and_interaction_tokens_are_masked(capsys: pytest.Capture
     assert TOKEN not in said
     assert INTERACTION not in said
     assert "'id': '7'" in said
+
+
+def test_what_is_no_http_is_one_line_without_what_stood_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_log("INFO", ())
+    try:
+        raise BadHttpMessage("Invalid header value: atelier=a-cookie-of-somebody")
+    except BadHttpMessage:
+        logging.getLogger("aiohttp.server").exception("Error handling request from 127.0.0.1")
+    said = capsys.readouterr().err
+    assert "a-cookie" not in said and "Traceback" not in said
+    logging.getLogger("aiohttp.server").error("something else")
+    assert "something else" in capsys.readouterr().err

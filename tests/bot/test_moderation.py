@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from bot.domain.account import Terms
 from bot.domain.erasure import ErasureReceipt
-from bot.domain.errors import NotFound, NotYours, WrongState
+from bot.domain.errors import NotFound, NotYours, Refusal, Unavailable, WrongState
 from bot.domain.gate import Cause, Hit, Incident, IncidentState, Verdict
 from bot.domain.job import ItemState, Job, Lease, Member
 from bot.jobs.erasure import Erasure
@@ -17,6 +17,7 @@ from bot.jobs.moderation import DELETED, Moderation
 from bot.store.audit import Audit
 from bot.store.database import Sessions, open_database
 from bot.store.erasures import ErasureStore
+from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.incidents import IncidentStore
 from bot.store.jobs import Jobs
@@ -25,9 +26,10 @@ from bot.store.orders import OrderStore
 from bot.store.owed import OwedStore
 from bot.store.presence import Presence
 from bot.store.publications import PublicationStore
-from tests.bot.album import picture
+from tests.bot.album import add, picture
 from tests.bot.channel import ShortMemory
 from tests.bot.conftest import HERE, MINA, store_quote
+from tests.web.exhibition import Exhibition
 
 OLGA = Member(4, "Olga", True, HERE.guild_id)
 ELSEWHERE = Member(5, "Otto", True, 8)
@@ -43,7 +45,7 @@ class Court:
         self.folder = folder / "images"
         self.jobs, self.incidents, self.images = Jobs(sessions), IncidentStore(sessions), Images(self.folder)
         self.wall, self.owed, self.audit = PublicationStore(sessions), OwedStore(sessions), Audit(sessions)
-        self.erasures = ErasureStore(sessions)
+        self.erasures, self.faces = ErasureStore(sessions), Faces(folder / "faces")
         self.changed: list[int] = []
         self.touched = 0
         self.forgotten: list[set[str]] = []
@@ -61,6 +63,7 @@ class Court:
             self.audit,
             lambda job: self.changed.append(job.id),
             self._touch,
+            self.faces,
         )
 
     def _touch(self) -> None:
@@ -72,9 +75,9 @@ class Court:
     async def _shown(self, job_id: int) -> None:
         pass
 
-    async def job(self, items: int = 2) -> Job:
+    async def job(self, items: int = 2, people: str = "") -> Job:
         """An accepted job."""
-        quoted = await store_quote(self.jobs, items=items)
+        quoted = await store_quote(self.jobs, items=items, people=people)
         leased = await self._orders.accept(quoted.id, Terms(queued=100))
         self._lease[leased.job.id] = leased.lease
         return leased.job
@@ -164,6 +167,34 @@ async def test_where_there_is_no_picture_nothing_is_deleted(court: Court) -> Non
     assert len(await court.acts()) == 1
 
 
+async def test_a_withheld_picture_that_was_deleted_is_deleted_once(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    await court.moderation.drop(OLGA, incident.id)
+    with pytest.raises(NotFound, match="There is no picture"):
+        await court.moderation.delete(OLGA, job.id, 1)
+    assert [act for _, act, _ in await court.acts()] == ["drop"]
+
+
+async def test_the_wall_is_read_anew_by_operators_and_that_is_noted_first(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = Exhibition()
+    with pytest.raises(NotYours):
+        await court.moderation.reload(MEMBER, gallery)
+    assert (await court.acts(), gallery.reloads) == ([], 0)
+    await court.moderation.reload(OLGA, gallery)
+    assert (await court.acts(), gallery.reloads) == ([("Olga", "reload", "the wall")], 1)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(court.audit, "note", fail)
+    with pytest.raises(Unavailable):
+        await court.moderation.reload(OLGA, gallery)
+    assert gallery.reloads == 1
+
+
 async def test_a_picture_is_found_by_its_name_however_it_is_typed(court: Court) -> None:
     job = await court.job()
     for typed in (f"{job.name}-c002", f" s{job.id}-C002 ", f"SPOILER_{job.name}-c002.png"):
@@ -201,6 +232,30 @@ async def test_a_released_picture_is_brought_to_its_channel(court: Court) -> Non
     assert (court.changed, court.files) == ([job.id], 1)
     assert [each.image for each in (await court.owed.next_batch(job.id, 10)).items] == [incident.image]
     assert await court.acts() == [("Olga", "release", f"incident {incident.id}")]
+
+
+async def test_a_picture_of_somebody_who_may_not_be_drawn_any_more_is_not_released(court: Court) -> None:
+    await add(court.faces, MINA, "mina")
+    incident = await court.withhold(await court.job(people="mina"), 1)
+    await court.faces.revoke(MINA, "mina")
+    with pytest.raises(Refusal) as caught:
+        await court.moderation.release(OLGA, incident.id)
+    assert type(caught.value) is Refusal
+    assert str(caught.value) == (
+        f"Incident {incident.id} cannot be released: The consent for mina was revoked, and what is left of them is "
+        "being deleted. Delete it to close it."
+    )
+    assert [each.id for each in await court.moderation.incidents(OLGA)] == [incident.id]
+    await court.faces.delete("mina")
+    with pytest.raises(Refusal, match=r"cannot be released: You have no person named"):
+        await court.moderation.release(OLGA, incident.id)
+    assert court.changed == []
+
+
+async def test_a_picture_of_somebody_who_may_be_drawn_is_released(court: Court) -> None:
+    await add(court.faces, MINA, "mina")
+    incident = await court.withhold(await court.job(people="mina"), 1)
+    assert (await court.moderation.release(OLGA, incident.id)).state is IncidentState.RELEASED
 
 
 async def test_a_dropped_picture_is_off_the_disk_when_the_answer_comes(court: Court) -> None:
@@ -267,6 +322,8 @@ async def test_nobody_else_does_anything(court: Court, act: str, actor: Member) 
 async def test_members_are_not_even_told_that_there_is_nothing(court: Court) -> None:
     with pytest.raises(NotYours):
         await court.moderation.incidents(MEMBER)
+    with pytest.raises(NotYours):
+        await court.moderation.waiting(MEMBER)
     with pytest.raises(NotYours):
         await court.moderation.release(MEMBER, 77)
     with pytest.raises(NotFound):

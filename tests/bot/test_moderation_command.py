@@ -40,7 +40,7 @@ def labels(rows: list[Any]) -> list[list[tuple[str, str]]]:
     return [[(button.label, button.custom_id) for button in row.children] for row in rows]
 
 
-def told(*incidents: Incident, pictures: dict[int, bytes] | None = None, more: bool = False) -> str:
+def told(*incidents: Incident, pictures: dict[int, bytes] | None = None, more: int = 0) -> str:
     embed, _, _ = incident_list(incidents, pictures or {}, WALL, more=more)
     return f"{embed.title}\n{embed.description}"
 
@@ -77,12 +77,12 @@ def test_a_picture_can_be_released_or_deleted_and_a_prompt_only_closed() -> None
 
 def test_more_than_a_message_holds_are_counted_and_led_to_the_wall() -> None:
     many = [incident(number) for number in range(25)]
-    embed, files, rows = incident_list(many, {number: b"png" for number in range(25)}, WALL, more=True)
+    embed, files, rows = incident_list(many[:5], {number: b"png" for number in range(25)}, WALL, more=1200)
     assert (len(files), len(rows)) == (MOST_SHOWN, MOST_SHOWN)
-    assert embed.title == "Withheld · 25 or more"
+    assert embed.title == "Withheld · 1,205"
     assert embed.description is not None
-    assert embed.description.endswith(f"… and at least 20 older. All of them are at {WALL}/moderation")
-    assert told(*many[:6]).endswith(f"… and 1 older. All of them are at {WALL}/moderation")
+    assert embed.description.endswith(f"… and 1,200 more. All of them are at {WALL}/moderation")
+    assert told(*many[:6]).endswith(f"… and 1 more. All of them are at {WALL}/moderation")
 
 
 def test_what_is_too_large_to_attach_is_led_to_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,6 +129,8 @@ def test_the_receipt_counts_what_is_gone_and_what_is_not() -> None:
         "- 2 messages in Discord, or the picture in them\n"
         "1 message in Discord was not reached yet. The console goes on by itself until it is gone."
     )
+    stuck = deleted_text("S42-c017", ErasureReceipt(1, 1, 1, 0, 0, stuck=("LINK",)))
+    assert stuck.endswith("which does not let the console; delete it by hand: LINK")
     assert "- no file: another picture is the very same" in deleted_text("S42-c017", ErasureReceipt(1, 0, 0, 1, 0))
 
 
@@ -139,16 +141,20 @@ class Bench:
     """Moderation as far as the command asks for it."""
 
     def __init__(self, *waiting: Incident) -> None:
-        self.waiting = list(waiting)
+        self.withheld = list(waiting)
         self.done: list[tuple[str, str]] = []
 
     def _allow(self, actor: Member) -> None:
         if not actor.operator:
             raise NotYours("Only an operator of this server may moderate its pictures.")
 
-    async def incidents(self, actor: Member) -> list[Incident]:
+    async def incidents(self, actor: Member, limit: int = 25, *, drawn: bool) -> list[Incident]:
         self._allow(actor)
-        return self.waiting
+        return [each for each in self.withheld if (each.image is not None) == drawn][:limit]
+
+    async def waiting(self, actor: Member) -> tuple[int, int]:
+        drawn = sum(each.image is not None for each in self.withheld)
+        return drawn, len(self.withheld) - drawn
 
     async def picture(self, actor: Member, incident_id: int) -> bytes | None:
         self._allow(actor)
@@ -162,9 +168,9 @@ class Bench:
 
     def _decide(self, act: str, actor: Member, incident_id: int) -> Incident:
         self._allow(actor)
-        for each in self.waiting:
+        for each in self.withheld:
             if each.id == incident_id:
-                self.waiting.remove(each)
+                self.withheld.remove(each)
                 self.done.append((act, actor.name))
                 return each
         raise WrongState(f"Incident {incident_id} is decided already: it is released.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import bot.jobs.line as line_module
 import bot.jobs.outbox as outbox_module
 from bot.domain.errors import CannotDeliver, CannotPost, Unavailable
 from bot.domain.job import ItemState, Job
+from bot.jobs.outbox import Outbox
 from bot.store.database import Sessions, open_database
 from tests.bot.channel import ShortMemory, delivered, expected, until
 from tests.bot.shift import Shift
@@ -324,5 +326,34 @@ async def test_closing_during_an_outage_waits_for_nothing(shift: Shift, monkeypa
     async with shift.outbox(channel).delivering() as another:
         monkeypatch.setattr(line_module, "ASK_SECONDS", 0.01)
         await another.resume()
+        await delivered(shift.jobs, job)
+    assert channel.names == expected(job, 2)
+
+
+def elsewhere(shift: Shift, channel: ShortMemory) -> Outbox:
+    """What brings jobs to a channel on a console that draws none of them."""
+    return Outbox(replace(shift.outbox(channel)._post, drawn_here=lambda _: False))
+
+
+async def test_of_a_job_that_another_console_draws_what_changes_here_is_shown_and_nobody_waits_for_its_end(
+    shift: Shift,
+) -> None:
+    channel = ShortMemory()
+    job = await shift.job(3)
+    await shift.draw(job, 1)
+    async with elsewhere(shift, channel).delivering() as outbox:
+        outbox.changed(job)
+        await until(lambda: not outbox._deliveries)
+        assert channel.names == [f"{job.name}-c001.png"]  # what is owed already, e.g. since it was released here
+        assert channel.shown == [("queued", False, [])]
+        outbox.changed(job)  # and at once this console closes
+    assert channel.shown == [("queued", False, [])]  # the card does not say that nobody goes on with it
+
+
+async def test_what_another_console_drew_to_its_end_is_delivered_here_all_the_same(shift: Shift) -> None:
+    channel = ShortMemory()
+    job = await shift.drawn(2)
+    async with elsewhere(shift, channel).delivering() as outbox:
+        outbox.changed(job)
         await delivered(shift.jobs, job)
     assert channel.names == expected(job, 2)

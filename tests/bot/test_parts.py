@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from bot.domain.errors import CannotPost
-from bot.domain.job import Item, Job, JobState, Layout
+from bot.domain.gate import Cause, Hit, Verdict
+from bot.domain.job import Item, ItemState, Job, JobState, Layout
 from bot.domain.stores import NewItem
 from bot.jobs.delivery import Delivery, Post
 from bot.jobs.line import Line
 from bot.jobs.outbox import Outbox
 from bot.store.database import Sessions
+from bot.store.erasures import ErasureStore
 from sweeps.recipe import resolve
 from tests.bot.channel import ShortMemory, delivered, until
 from tests.bot.shift import Shift
@@ -195,3 +197,33 @@ async def test_what_lies_on_no_part_has_messages_of_its_own(shift: Shift) -> Non
         "2": [1, 5],
         "": [2, 4],
     }
+
+
+async def test_a_sheet_is_looked_for_by_the_name_it_had_though_what_was_behind_a_spoiler_is_erased(
+    shift: Shift, sessions: Sessions
+) -> None:
+    class Loses(ShortMemory):
+        """Accepts the first sheet and says nothing; the nonces are forgotten by the time it is tried again."""
+
+        async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
+            message = await super().post_sheet(job, sheet, nonce, part, last=last)
+            if len(self.named) == 1:
+                raise ConnectionError("the console ends here")
+            return message
+
+    channel, erasures = Loses(), ErasureStore(sessions)
+    job = await shift.job(2)
+    drawn = await shift.images.put(b"to be hidden")
+    hit = Hit(Cause.IMAGE, Verdict.SPOILER, "nude", 0.5)
+    assert await shift._worker.settle(shift._leases[job.id], 1, ItemState.DRAWN, image=drawn, hit=hit)
+    await shift.draw(job, 2)
+    job = await shift.end(job)
+    for _ in range(2):
+        channel.forget()
+        delivery = Delivery(job, post_to(shift, channel), Line(channel.answers))
+        delivery.drain()
+        await delivery.run()
+        await erasures.erase([(job.id, 1)], "It was deleted.")
+    sheet = f"SPOILER_{job.name}-sheet.png"
+    assert (channel.found[-1], channel.names.count(sheet), len(channel.named)) == ((sheet,), 1, 1)
+    assert [each.message_id for each in await erasures.withdrawals() if each.channel_id and each.files is None] == [2]

@@ -21,6 +21,7 @@ from bot.ui.people import (
     receipt_text,
     revoked_text,
     shared_text,
+    stuck_lines,
 )
 
 MINA, THEO = Member(1, "Mina", guild_id=7), Member(2, "Theo", guild_id=7)
@@ -187,4 +188,31 @@ def test_a_receipt_for_a_revoked_consent_counts_what_is_gone_and_says_what_is_no
     assert operators[5] == ("1 message in Discord was not reached yet. The console goes on by itself until it is gone.")
     assert operators[6] == "2 files were not deleted yet. The console goes on by itself until they are gone."
     longest = Receipt(person("*" * 64, photos=16, owner=Member(1, "*" * 100)), ("_" * 255 + ".png",) * 16, whole=True)
-    assert len(revoked_text(longest, ErasureReceipt(*[10**9] * 6), THEO)) <= 2000
+    stuck = tuple(f"https://discord.com/channels/{10**19}/{10**19}/{number + 10**19}" for number in range(200))
+    assert len(revoked_text(longest, ErasureReceipt(*[10**9] * 6, stuck), THEO)) <= 2000
+
+
+def test_a_receipt_says_which_messages_are_to_be_deleted_by_hand() -> None:
+    receipt = Receipt(person(photos=1), HASHES[:1], whole=True)
+    told = revoked_text(receipt, ErasureReceipt(messages=1, stuck=("LINK",)), MINA).splitlines()
+    assert told[4] == "- 1 message in Discord, or the pictures in them"
+    assert told[5] == (
+        "1 message could not be taken out of Discord, which does not let the console; delete it by hand: LINK"
+    )
+    (many,) = stuck_lines(ErasureReceipt(stuck=("LINK",) * 9))
+    assert many.startswith("9 messages could not be") and many.endswith("by hand: " + "LINK, " * 5 + "and 4 more")
+
+
+def test_whoever_adds_photos_of_a_person_on_the_wall_reads_what_was_recorded() -> None:
+    told = added_text(Added(replace(person(), scope=Scope.WALL), HASHES[1:2], frozenset()), MINA, [], [])
+    assert told.splitlines()[0] == (
+        "Added 1 photo to **mina**, who has 3 now. Only you may draw mina. mina is for the wall too, so what is "
+        f"recorded for it is: “{CONSENT_WALL}” `/faces consent` changes that."
+    )
+    nothing = added_text(Added(replace(person(), scope=Scope.WALL), HASHES[:1], frozenset(HASHES[:1])), MINA, [], [])
+    assert "wall" not in nothing
+    operators = added_text(Added(person(), HASHES[1:2], frozenset(), narrowed=True), THEO, [], [])
+    assert operators.splitlines()[0].endswith(
+        "Photos and pictures of mina are not shown on the wall any more: only Mina may agree to that for new photos, "
+        "with `/faces consent`."
+    )

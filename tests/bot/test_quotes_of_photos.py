@@ -74,3 +74,19 @@ async def test_a_large_photo_is_scaled_down_beside_the_event_loop(
     monkeypatch.setattr(quotes_module, "within", noted)
     await studio.detail(MINA, HERE, {"prompt": "x"}, photo(80, 80), "a.png")
     assert threads and threading.main_thread() not in threads
+
+
+async def test_a_photo_whose_file_is_erased_before_the_quote_is_stored_is_written_again(
+    studio: Quotes, jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Images.put
+
+    async def and_gone(images: Images, png: bytes) -> str:
+        image = await put(images, png)
+        await images.remove(image)  # the same one was erased on another console
+        return image
+
+    monkeypatch.setattr(Images, "put", and_gone)
+    job = await studio.detail(MINA, HERE, {"prompt": "x"}, photo(80, 80), "a.png")
+    (item,) = await jobs.items(job.id)
+    assert await Images(tmp_path / "images").get(item.recipe.photo)

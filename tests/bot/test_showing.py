@@ -1,5 +1,6 @@
 """What members put on the wall, and take from it: their own, whoever is in it, and no person whom they may not draw."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from bot.domain.errors import NotFound, NotYours, Refusal
 from bot.domain.job import ItemState, Job, Member, Place
+from bot.domain.person import Scope
 from bot.domain.stores import NewItem
 from bot.jobs.showing import Showing
 from bot.store.audit import Audit
@@ -55,7 +57,6 @@ def showing(sessions: Sessions, faces: Faces, gallery: Watched) -> Showing:
         MemberSettings(sessions),
         faces,
         gallery,
-        Audit(sessions),
         usual,
     )
 
@@ -119,6 +120,31 @@ async def test_who_keeps_pictures_from_being_seen_is_told(
     gallery.seat("olga", "Olga")  # on the list, but her consent is for drawing alone
     job = await drawn(sessions, MINA, "nadia", "olga", "nadia", images=3)
     assert (await showing.publish(MINA, job.id)).unseen == (("nadia", 2), ("olga", 1))
+
+
+async def test_a_listed_person_of_another_server_keeps_nothing_from_being_seen(
+    showing: Showing, sessions: Sessions, faces: Faces, gallery: Watched
+) -> None:
+    await add(faces, Member(MINA.id, "Mina", guild_id=8), "nadia")
+    await faces.consent(MINA, "nadia", Scope.WALL, None, Scope.WALL.statement)
+    gallery.seat("nadia", "Nadia")
+    gallery.people = lambda visitor: ()  # type: ignore[method-assign]  # whoever looks from here sees none of her photos
+    job = await drawn(sessions, MINA, "nadia")
+    assert (await showing.publish(MINA, job.id)).unseen == ()
+
+
+async def test_pictures_of_who_had_the_name_before_are_told_as_unseen(
+    showing: Showing, sessions: Sessions, faces: Faces, gallery: Watched
+) -> None:
+    job = await drawn(sessions, MINA, "nadia")
+    async with sessions.begin() as session:
+        for number in (1, 2):
+            row = await session.get_one(ItemRow, (job.id, number))
+            row.settled_at = datetime.now(UTC) - timedelta(days=number - 1, seconds=-60)
+    await add(faces, MINA, "nadia")
+    await faces.consent(MINA, "nadia", Scope.WALL, None, Scope.WALL.statement)
+    gallery.seat("nadia", "Nadia")
+    assert (await showing.publish(MINA, job.id)).unseen == (("nadia", 1),)
 
 
 async def test_owners_and_operators_of_the_server_take_down_and_only_theirs_is_noted(

@@ -568,3 +568,20 @@ async def test_an_uploaded_photo_that_cannot_be_read_fails_the_picture_with_a_se
         shop.worker.admit(await shop.orders.accept(job.id, Terms()))
         await shop.idle()
     assert (await remark(jobs, job)).startswith(sentence)
+
+
+async def test_a_picture_whose_file_is_erased_before_it_is_recorded_is_written_again(
+    jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Images.put
+
+    async def and_gone(images: Images, png: bytes) -> str:
+        image = await put(images, png)
+        await images.remove(image)  # the same one was erased on another console
+        return image
+
+    monkeypatch.setattr(Images, "put", and_gone)
+    async with at_work(jobs, tmp_path) as shop:
+        job = await shop.admit(jobs, 2)
+        await shop.idle()
+    assert all([await Images(tmp_path).get(item.image or "") for item in await jobs.items(job.id)])

@@ -1,6 +1,6 @@
 """Careless hands: each lacks one mechanism, so that what it keeps from happening does happen."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.account import Kind
+from bot.domain.gate import Hit
 from bot.domain.job import ItemState, Job, Lease, Leased, Start
 from bot.domain.ports import Channel
 from bot.store import ledger
@@ -37,6 +38,8 @@ class Unfenced(LeaseStore):
         image: str | None = None,
         remark: str | None = None,
         tokens: int = 0,
+        hit: Hit | None = None,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> bool:
         item = update(ItemRow).where(ItemRow.job_id == lease.job_id, ItemRow.number == number)
         async with self._sessions.begin() as session:

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.pool import QueuePool
 
 from bot.domain.errors import Fenced
+from bot.domain.gate import Hit
 from bot.domain.job import ItemState, Lease
 from bot.domain.ports import Channel
 from bot.store.database import Sessions, open_database
@@ -46,6 +48,8 @@ class Pausing(Outspoken):
         image: str | None = None,
         remark: str | None = None,
         tokens: int = 0,
+        hit: Hit | None = None,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> bool:
         self.settled += 1
         if self.settled == DRAWN_BEFORE_PAUSE + 1:
@@ -54,7 +58,9 @@ class Pausing(Outspoken):
             os.kill(os.getpid(), signal.SIGSTOP)
         late = self.settled > DRAWN_BEFORE_PAUSE
         try:
-            recorded = await super().settle(lease, number, state, image=image, remark=remark, tokens=tokens)
+            recorded = await super().settle(
+                lease, number, state, image=image, remark=remark, tokens=tokens, hit=hit, keep=keep
+            )
         except Fenced:
             self.tell("refused")
             raise

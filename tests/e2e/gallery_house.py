@@ -215,4 +215,5 @@ def moderation(studio: Studio, wall: Wall) -> Moderation:
         Audit(studio.sessions),
         lambda _: None,
         wall.touch,
+        studio.faces,
     )

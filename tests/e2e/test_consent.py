@@ -16,6 +16,7 @@ import bot.jobs.erasure as erasure_module
 from bot.domain.person import CONSENT_WALL
 from bot.jobs.removal import REVOKED
 from bot.sandbox import File, Interaction
+from tests.bot.album import entries
 from tests.e2e.conftest import Open, Running, console_on, data_folder, strict_sandbox
 from tests.e2e.test_face_test import lay
 from tests.e2e.test_faces_command import add, astronaut, lint, offered, png
@@ -206,7 +207,7 @@ async def test_an_operator_revokes_for_somebody_else_and_for_whom_was_laid_by_ha
         gone = await mina.run("/faces revoke", person="tom", confirm=True)
         reply = await gone.reply(timeout=60)
         assert reply["content"].startswith("The consent for **tom** is revoked. Deleted:")
-        assert (posted(atelier), images(data), list((data / "faces").iterdir())) == ([], [], [])
+        assert (posted(atelier), images(data), entries(data / "faces")) == ([], [], [])
         whose = [target for (target,) in rows(data, "select target from audit order by id")]
         assert whose == [f"member {atelier.sandbox.members['ada'].id}", "everybody's"]
 

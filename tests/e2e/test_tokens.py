@@ -222,5 +222,5 @@ async def test_help_explains_tokens_and_the_queue(atelier: Running) -> None:
     shown = await atelier.sandbox.members["ada"].run("/help", topic="tokens")
     assert shown.embeds[0]["title"] == "Tokens and the queue"
     text = shown.embeds[0]["description"]
-    for command in ("/balance", "/queue", "/pause", "/resume", "/move", "/cancel", "/retry", "/link"):
+    for command in ("/balance", "/queue", "/pause", "/resume", "/move", "/cancel", "/retry"):
         assert f"`{command}" in text, command

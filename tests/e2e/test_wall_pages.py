@@ -89,6 +89,26 @@ async def test_the_wall_hangs_without_a_jump_and_goes_on_as_one_comes_near_its_e
                 assert not (left < other_right - 1 and x < right - 1 and top < other_bottom - 1 and y < bottom - 1)
 
 
+async def test_the_way_back_leads_to_where_one_was(house: House) -> None:
+    async with house.visitor() as page:
+        await page.goto(house.address)
+        await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        await expect(page.locator("#masonry .card")).to_have_count(92)
+        for leave in (page.go_back, lambda: page.keyboard.press("Escape")):
+            await page.locator("#masonry .card").nth(80).scroll_into_view_if_needed()
+            link = page.locator("#masonry .card").nth(80).locator("a")
+            await expect(link).to_be_in_viewport()
+            before = await page.evaluate("scrollY")
+            assert before > 1500
+            await link.click()
+            await page.wait_for_url("**/pictures/*")
+            await leave()
+            await page.wait_for_url(f"{house.address}/")
+            await expect(page.locator("#masonry .card")).to_have_count(92)
+            await expect(link).to_be_in_viewport()
+        await expect(link).to_be_focused()
+
+
 async def test_filters_live_in_the_address_and_the_way_back_works(house: House) -> None:
     async with house.visitor() as page:
         await page.goto(house.address)
@@ -307,5 +327,11 @@ async def test_an_operator_releases_hides_and_deletes(house: House) -> None:
         await page.get_by_role("button", name=f"Delete {SWEEP}-c027 for good").click()
         await expect(page.get_by_role("heading", name=f"{SWEEP}-c027 is deleted")).to_be_visible()
         await expect(page.locator(".receipt li").first).to_have_text("1 picture deleted from the records.")
+        receipt = page.url
+        await page.reload()
+        await expect(page.get_by_role("heading", name=f"{SWEEP}-c027 is deleted")).to_be_visible()
+        assert page.url == receipt
+        await page.get_by_role("link", name=f"Back to {SWEEP}").click()
+        await page.wait_for_url(f"**/jobs/{SWEEP}")
         assert ((await page.goto(picture)) or pytest.fail("no answer")).status == 404
         assert len(await house.studio.publications.changed()) == 91

@@ -218,3 +218,10 @@ def test_an_entry_that_would_match_something_else_is_refused(written: str, wante
 
 def test_the_accents_of_these_tests_are_marks() -> None:
     assert {unicodedata.category(mark)[0] for mark in ACCENTS} == {"M"}
+
+
+@pytest.mark.parametrize("text", ["a (blood:1.2) bath", "((blood):1) bath", "[blood:0.5] bath", "(blood:1.2) (bath:2)"])
+def test_weights_do_not_part_a_phrase(text: str) -> None:
+    listed = WordList([Entry("blood bath", Verdict.WITHHOLD)])
+    assert listed.find(text) is not None
+    assert listed.find("blood in a bath") is None

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from bot.domain.erasure import DISK, Erased, Withdrawal
 from bot.domain.errors import Fenced
+from bot.domain.gate import Cause, Hit, Verdict
 from bot.domain.job import ItemState, Job, JobState, Layout, Leased, Quote
 from bot.domain.stores import NewItem
 from bot.store.database import Sessions
@@ -22,7 +23,7 @@ from bot.store.orders import OrderStore
 from bot.store.owed import NO_MESSAGE, OwedStore
 from bot.store.presence import Presence
 from bot.store.publications import PublicationStore
-from bot.store.schema import IncidentRow, ItemRow, MarkRow, OutboxRow, SheetRow
+from bot.store.schema import IncidentRow, ItemRow, MarkRow, OutboxRow, SheetRow, WithdrawalRow
 from sweeps.parameters import Value
 from sweeps.recipe import resolve
 from tests.store.conftest import HERE, MINA, STARTING, TERMS, THEO, books
@@ -506,3 +507,198 @@ async def test_an_older_item_without_a_moment_counts_by_its_job(
     moment = job.job.created_at
     assert await erasures.of_person("mina", moment - timedelta(seconds=1)) == of(job, 1)
     assert await erasures.of_person("mina", moment + timedelta(seconds=1)) == []
+
+
+# --- files that come to life again
+
+
+class Disk:
+    """Files by their pictures; each that is deleted takes as long as `slow` says, before it goes."""
+
+    def __init__(self, *there: str, slow: float = 0.0) -> None:
+        self.files, self.slow = set(there), slow
+        self.at_it = asyncio.Event()
+        self.refuses: set[str] = set()
+
+    async def remove(self, image: str) -> bool:
+        self.at_it.set()
+        await asyncio.sleep(self.slow)
+        if image in self.refuses:
+            raise PermissionError(image)
+        there = image in self.files
+        self.files.discard(image)
+        return there
+
+    async def keep(self, image: str) -> None:
+        self.at_it.set()
+        self.files.add(image)
+        await asyncio.sleep(self.slow)
+
+
+async def erased_one(sessions: Sessions, erasures: ErasureStore, mine: LeaseStore) -> tuple[str, Withdrawal]:
+    """A picture whose file is noted down to be deleted."""
+    job = await leased(sessions, mine, "mina")
+    await draw(mine, job, 1)
+    noted = (await erasures.erase(of(job, 1), REMARK)).disk
+    assert noted is not None
+    return images(job, 1)[0], noted
+
+
+@pytest.mark.parametrize("state", [ItemState.DRAWN, ItemState.WITHHELD])
+async def test_a_picture_that_is_drawn_again_before_its_file_went_stays(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore, state: ItemState
+) -> None:
+    alive, noted = await erased_one(sessions, erasures, mine)
+    job = await leased(sessions, mine, "theo")
+    hit = Hit(Cause.IMAGE, Verdict.WITHHOLD, "nude", 0.9) if state is ItemState.WITHHELD else None
+    assert await mine.settle(job.lease, 1, state, image=alive, hit=hit)
+    assert await erasures.withdrawals() == []
+    disk = Disk(alive)
+    assert await erasures.clear(noted, disk.remove) == (0, 0)
+    assert disk.files == {alive}
+
+
+async def test_what_is_noted_down_beside_it_goes_all_the_same(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    job = await leased(sessions, mine, "mina", "mina")
+    await draw(mine, job, 1, 2)
+    noted = (await erasures.erase(of(job, 1, 2), REMARK)).disk
+    alive, gone = images(job, 1, 2)
+    again = await leased(sessions, mine, "theo")
+    assert await mine.settle(again.lease, 1, ItemState.DRAWN, image=alive)
+    assert told(await erasures.withdrawals()) == [(DISK, NO_MESSAGE, {gone})]
+    disk = Disk(alive, gone)
+    assert noted is not None and await erasures.clear(noted, disk.remove) == (1, 0)
+    assert (disk.files, await erasures.withdrawals()) == ({alive}, [])
+
+
+async def test_a_photo_that_is_uploaded_again_before_its_file_went_stays(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    alive, noted = await erased_one(sessions, erasures, mine)
+    await quoted(sessions, "", kind="detail", photo=alive)
+    disk = Disk(alive)
+    assert await erasures.clear(noted, disk.remove) == (0, 0)
+    assert (disk.files, await erasures.withdrawals()) == ({alive}, [])
+
+
+async def test_a_file_that_somebody_refers_to_is_not_deleted_whatever_was_noted_down(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    gone, noted = await erased_one(sessions, erasures, mine)
+    job = await leased(sessions, mine, "theo", "theo")
+    await draw(mine, job, 1)
+    alive = images(job, 1)[0]
+    async with sessions.begin() as session:
+        (await session.get_one(WithdrawalRow, noted.id)).files = [gone, alive]
+    disk = Disk(gone, alive)
+    assert await erasures.clear(noted, disk.remove) == (1, 0)
+    assert (disk.files, await erasures.withdrawals()) == ({alive}, [])
+
+
+async def test_the_photo_of_what_was_erased_goes_though_its_item_names_it(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    job = await leased(sessions, mine, "mina", kind="detail", photo=image(7))
+    noted = (await erasures.erase(of(job, 1), REMARK)).disk
+    disk = Disk(image(7))
+    assert noted is not None and await erasures.clear(noted, disk.remove) == (1, 0)
+    assert disk.files == set()
+
+
+async def test_of_a_file_that_goes_and_a_picture_that_comes_at_once_the_picture_stays(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    alive, noted = await erased_one(sessions, erasures, mine)
+    job = await leased(sessions, mine, "theo")
+    disk = Disk(alive, slow=0.1)
+    clearing = asyncio.create_task(erasures.clear(noted, disk.remove))
+    await asyncio.wait_for(disk.at_it.wait(), 10)
+    assert await mine.settle(job.lease, 1, ItemState.DRAWN, image=alive, keep=lambda: disk.keep(alive))
+    assert await clearing == (1, 0)
+    assert disk.files == {alive}
+
+
+async def test_of_a_picture_that_comes_and_its_file_that_goes_at_once_the_picture_stays(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    first, second = await leased(sessions, mine, "mina"), await leased(sessions, mine, "theo")
+    await draw(mine, first, 1)
+    (alive,) = images(first, 1)
+    disk = Disk(alive, slow=0.1)
+    settling = asyncio.create_task(
+        mine.settle(second.lease, 1, ItemState.DRAWN, image=alive, keep=lambda: disk.keep(alive))
+    )
+    await asyncio.wait_for(disk.at_it.wait(), 10)
+    erased = await erasures.erase(of(first, 1), REMARK)
+    assert await settling
+    assert (erased.images, erased.disk) == ((), None)
+
+
+async def test_many_files_go_a_few_at_a_time_and_what_is_refused_is_kept_for_later(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.erasures.FILES_AT_A_TIME", 2)
+    job = await leased(sessions, mine, *["mina"] * 7)
+    numbers = range(1, 8)
+    await draw(mine, job, *numbers)
+    noted = (await erasures.erase(of(job, *numbers), REMARK)).disk
+    assert noted is not None
+    disk = Disk(*images(job, *numbers))
+    disk.refuses = set(images(job, 2, 3))
+    assert await erasures.clear(noted, disk.remove) == (5, 2)
+    assert told(await erasures.withdrawals()) == [(DISK, NO_MESSAGE, disk.refuses)]
+    disk.refuses = set()
+    assert await erasures.clear(noted, disk.remove) == (2, 0)
+    assert (disk.files, await erasures.withdrawals()) == (set(), [])
+
+
+# --- files that nothing refers to
+
+
+async def test_orphans_are_what_no_item_no_incident_no_recipe_and_no_note_refers_to(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    noted, _ = await erased_one(sessions, erasures, mine)
+    job = await leased(sessions, mine, "theo", "theo")
+    await draw(mine, job, 1)
+    hit = Hit(Cause.IMAGE, Verdict.WITHHOLD, "nude", 0.9)
+    assert await mine.settle(job.lease, 2, ItemState.WITHHELD, image=image(8), hit=hit)
+    await quoted(sessions, "", kind="detail", photo=image(9))
+    known = [noted, *images(job, 1), image(8), image(9)]
+    assert await erasures.orphans([*known, image(5), image(6)]) == [image(5), image(6)]
+    disk = Disk(*known, image(5), image(6))
+    assert await erasures.sweep([*known[1:], image(5), image(6)], disk.remove) == 2
+    assert disk.files == set(known)
+
+
+async def test_an_orphan_that_is_recorded_before_it_is_deleted_stays(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    job = await leased(sessions, mine, "theo")
+    assert await erasures.orphans([image(5)]) == [image(5)]
+    assert await mine.settle(job.lease, 1, ItemState.DRAWN, image=image(5))
+    disk = Disk(image(5))
+    assert await erasures.sweep([image(5)], disk.remove) == 0
+    assert disk.files == {image(5)}
+
+
+async def test_the_first_job_tells_since_when_pictures_are_known(
+    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
+) -> None:
+    assert await erasures.since() is None
+    first = await leased(sessions, mine, "theo")
+    await leased(sessions, mine, "theo")
+    assert await erasures.since() == first.job.created_at
+
+
+async def test_a_message_that_is_to_lose_something_has_its_address_in_discord(
+    sessions: Sessions, erasures: ErasureStore, owed: OwedStore, mine: LeaseStore
+) -> None:
+    job = await leased(sessions, mine, "mina")
+    await draw(mine, job, 1)
+    await owed.posted(job.job.id, [1], 71)
+    (message,) = (await erasures.erase(of(job, 1), REMARK)).messages
+    assert message.link == "https://discord.com/channels/11/10/71"
+    assert (await erasures.withdrawals())[0] == message

@@ -15,7 +15,7 @@ from bot.domain.stores import Incidents
 from bot.store.audit import Audit
 from bot.store.database import Sessions
 from bot.store.erasures import ErasureStore
-from bot.store.incidents import DELETED, IncidentStore, row
+from bot.store.incidents import DELETED, MOST_PROMPTS, IncidentStore, row
 from bot.store.jobs import Jobs
 from bot.store.leases import LeaseStore
 from bot.store.ledger import Ledger
@@ -110,6 +110,50 @@ async def test_operators_see_what_is_open_on_their_server_alone_the_newest_first
     assert [each.id for each in await incidents.open(11, 2)] == [here[3], here[1]]
     assert [each.id for each in await incidents.open(12)] == [there.id]
     assert [each.id for each in await incidents.open(None)] == [nowhere.id]
+
+
+async def test_older_incidents_are_reached_page_by_page_and_pictures_apart_from_prompts(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    await withheld(sessions, mine, 1, 2)
+    prompts = [(await incidents.note(Member(2, "T", guild_id=HERE.guild_id), SAID, str(n))).id for n in range(5)]
+    pictures = [each.id for each in await incidents.open(HERE.guild_id, drawn=True)]
+    assert len(pictures) == 2 and not {*pictures} & {*prompts}
+    assert [each.id for each in await incidents.open(HERE.guild_id, drawn=False)] == prompts[::-1]
+    first = [each.id for each in await incidents.open(HERE.guild_id, 3)]
+    second = [each.id for each in await incidents.open(HERE.guild_id, 3, after=first[-1])]
+    third = [each.id for each in await incidents.open(HERE.guild_id, 3, after=second[-1])]
+    assert first + second + third == prompts[::-1] + pictures
+    assert await incidents.open(HERE.guild_id, after=third[-1]) == []
+    assert await incidents.count(HERE.guild_id) == (2, 5)
+    assert await incidents.count(99) == (0, 0)
+    await incidents.delete(OLGA, pictures[0])
+    assert await incidents.count(HERE.guild_id) == (1, 5)
+
+
+async def test_who_tries_refused_prompts_without_end_fills_no_list(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    await withheld(sessions, mine, 1)
+    mina, theo = Member(MINA.id, "Mina", guild_id=HERE.guild_id), Member(2, "Theo", guild_id=HERE.guild_id)
+    other = await incidents.note(theo, SAID, "another's")
+    noted = [await incidents.note(mina, SAID, str(n)) for n in range(MOST_PROMPTS + 3)]
+    assert await incidents.count(HERE.guild_id) == (1, MOST_PROMPTS + 1)
+    waiting = {each.id for each in await incidents.open(HERE.guild_id, 99, drawn=False)}
+    assert waiting == {other.id, *(each.id for each in noted[3:])}
+    oldest = await incidents.get(noted[0].id)
+    assert oldest is not None and oldest.state is IncidentState.SUPERSEDED
+    with pytest.raises(WrongState, match="decided already: it is superseded"):
+        await incidents.delete(OLGA, oldest.id)
+
+
+async def test_a_withheld_picture_is_known_until_it_is_decided_on(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    job = await withheld(sessions, mine, 1)
+    assert [await incidents.withheld(job.job.id, number) for number in (1, 2)] == [True, False]
+    await incidents.delete(OLGA, await only(incidents))
+    assert not await incidents.withheld(job.job.id, 1)
 
 
 async def test_long_words_and_names_are_kept_as_far_as_there_is_room(sessions: Sessions, incidents: Incidents) -> None:
@@ -214,7 +258,7 @@ async def test_a_deleted_picture_is_named_for_the_disk_and_its_item_says_so(
 ) -> None:
     job = await withheld(sessions, mine, 1)
     incident = await only(incidents)
-    assert await incidents.delete(OLGA, incident) == image(1)
+    await incidents.delete(OLGA, incident)
     item = (await Jobs(sessions).items(job.job.id))[0]
     assert (item.state, item.image, item.remark) == (ItemState.WITHHELD, None, DELETED)
     decided = await incidents.get(incident)
@@ -240,7 +284,7 @@ async def test_a_file_that_something_else_refers_to_stays(
         assert await mine.settle(second.lease, 1, ItemState.WITHHELD, image=image(1), hit=SEEN)
     else:
         await _begins_with(sessions, second, 1, image(1))
-    assert await incidents.delete(OLGA, incident) is None
+    await incidents.delete(OLGA, incident)
     assert await ErasureStore(sessions).withdrawals() == []
 
 
@@ -251,7 +295,7 @@ async def test_the_photo_that_a_deleted_picture_began_with_goes_too_unless_anoth
     for number in (1, 2):
         await _begins_with(sessions, job, number, image(9))
     second, first = [each.id for each in await incidents.open(HERE.guild_id)]
-    assert await incidents.delete(OLGA, first) == image(1)
+    await incidents.delete(OLGA, first)
     assert [each.files for each in await ErasureStore(sessions).withdrawals()] == [{image(1)}]
     async with sessions.begin() as session:
         item = await session.get_one(ItemRow, (job.job.id, 1))

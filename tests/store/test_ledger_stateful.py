@@ -53,6 +53,7 @@ class Bank(RuleBasedStateMachine):
         self.till = Till(self.run(self.opened.enter_async_context(open_database(self.url))))
         self.run(emptied(self.till.sessions))
         self.free: dict[Payer, int] = {}
+        self.begun_with: dict[str, int] = {}
         self.member: dict[str, int] = {}
         self.holds: dict[int, list[Hold]] = {}
         self.paid: set[tuple[int, int]] = set()
@@ -89,10 +90,10 @@ class Bank(RuleBasedStateMachine):
         async with self.till.payer(member) as (session, account):
             return await ledger.spent_since(session, account.id, EVER)
 
-    @rule(target=visitors, tokens=TOKENS)
+    @rule(target=visitors, tokens=st.integers(1, 120))
     def visit(self, tokens: int) -> str:
         visitor = self.run(self.till.visitor(tokens))
-        self.free[visitor] = tokens
+        self.free[visitor] = self.begun_with[visitor] = tokens
         return visitor
 
     @rule(member=MEMBERS, tokens=st.integers(-150, 150))
@@ -160,7 +161,10 @@ class Bank(RuleBasedStateMachine):
             return
         self.run(link)
         if visitor not in self.member:
-            self.free[member] = self.has(member) + self.free.pop(visitor)
+            free = self.free.pop(visitor)
+            # What a session began with a member gets once.
+            back = min(free, self.begun_with[visitor]) if member in self.member.values() else 0
+            self.free[member] = self.has(member) + free - back
             self.member[visitor] = member
 
     @rule(payer=MEMBERS | visitors, tokens=TOKENS)

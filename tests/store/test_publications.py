@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from bot.domain.errors import NotFound
-from bot.domain.job import ItemState, Job
+from bot.domain.job import ItemState, Job, Member
 from bot.domain.wall import Mark, Published
+from bot.store import audit
+from bot.store.audit import Audit
 from bot.store.database import Sessions
 from bot.store.jobs import Jobs
 from bot.store.publications import PublicationStore, publish
@@ -17,6 +19,7 @@ from bot.store.schema import ItemRow, MarkRow, OutboxRow, PublicationRow
 from tests.store.conftest import HERE, MINA, THEO, quoted
 
 IMAGES = ["a" * 64, "b" * 64, "c" * 64]
+OLGA = Member(4, "Olga", True, HERE.guild_id)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -100,7 +103,8 @@ async def test_what_is_taken_down_is_gone_with_its_marks_and_comes_back_without(
     assert await wall.take_down(job.id, [1, 3]) == 1
     assert await wall.take_down(job.id, [1]) == 0
     assert await shown(wall) == [2]
-    assert await wall.marks(THEO.id) == {(job.id, 2): Mark(True)}
+    assert await wall.starred(THEO.id) == {(job.id, 2)}
+    assert [await wall.mark(job.id, number, THEO.id) for number in (1, 2)] == [Mark(), Mark(True)]
     gone = await the(wall, 1)
     assert (gone.image, gone.stars, gone.ratings) == (None, 0, 0)
     assert gone.changed_at > first.changed_at
@@ -114,14 +118,14 @@ async def test_what_is_taken_down_is_gone_with_its_marks_and_comes_back_without(
 async def test_hidden_stays_hidden_also_when_it_is_published_anew(sessions: Sessions, wall: PublicationStore) -> None:
     job = await drawn(sessions, 1)
     await wall.publish(MINA, job.id)
-    await wall.hide(job.id, 1, True)
+    await wall.hide(OLGA, job.id, 1, True)
     assert (await the(wall, 1)).hidden
     await wall.take_down(job.id)
     with pytest.raises(NotFound):
-        await wall.hide(job.id, 1, False)
+        await wall.hide(OLGA, job.id, 1, False)
     await wall.publish(MINA, job.id)
     assert (await the(wall, 1)).hidden
-    await wall.hide(job.id, 1, False)
+    await wall.hide(OLGA, job.id, 1, False)
     assert not (await the(wall, 1)).hidden
 
 
@@ -135,12 +139,12 @@ async def test_marks_are_counted_as_each_member_last_made_them(sessions: Session
     rated = await wall.rate(job.id, 1, THEO.id, 2)
     assert (rated.ratings, rated.rating, rated.stars) == (2, 3.5, 2)
     assert (await wall.rate(job.id, 1, MINA.id, 3)).rating == 2.5
-    assert await wall.marks(MINA.id) == {(job.id, 1): Mark(True, 3)}
+    assert await wall.mark(job.id, 1, MINA.id) == Mark(True, 3)
     assert (await wall.star(job.id, 1, MINA.id, False)).stars == 1
-    assert await wall.marks(MINA.id) == {(job.id, 1): Mark(False, 3)}
+    assert (await wall.mark(job.id, 1, MINA.id), await wall.starred(MINA.id)) == (Mark(False, 3), frozenset())
     left = await wall.rate(job.id, 1, MINA.id, None)
     assert (left.ratings, left.rating) == (1, 2.0)
-    assert await wall.marks(MINA.id) == {}
+    assert await wall.mark(job.id, 1, MINA.id) == Mark()
     async with sessions.reading() as session:
         assert await session.scalar(select(func.count()).select_from(MarkRow)) == 1
 
@@ -162,7 +166,7 @@ async def test_what_is_not_on_the_wall_is_not_found(sessions: Sessions, wall: Pu
     attempts: list[Callable[[], object]] = [
         lambda: wall.star(job.id, 2, 1, True),
         lambda: wall.rate(job.id, 2, 1, 3),
-        lambda: wall.hide(job.id, 2, True),
+        lambda: wall.hide(OLGA, job.id, 2, True),
         lambda: wall.star(999, 1, 1, True),
     ]
     for attempt in attempts:
@@ -213,3 +217,47 @@ async def test_taking_down_while_many_star_leaves_no_mark(sessions: Sessions, wa
     async with sessions.reading() as session:
         assert await session.scalar(select(func.count()).select_from(MarkRow)) == 0
     assert [(each.stars, each.image) for each in await wall.changed(LONG_AGO)] == [(0, None), (0, None)]
+
+
+async def acts(sessions: Sessions) -> list[tuple[str, str, str, dict[str, object]]]:
+    return [(each.actor, each.act, each.target, dict(each.detail)) for each in await Audit(sessions).latest()]
+
+
+async def test_what_an_operator_does_is_noted_with_it_or_not_at_all(
+    sessions: Sessions, wall: PublicationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await drawn(sessions, 1, 2)
+    await wall.publish(MINA, job.id)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the log cannot be written")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(audit, "row", fail)
+        for act in (wall.hide(OLGA, job.id, 1, True), wall.take_down(job.id, by=OLGA)):
+            with pytest.raises(RuntimeError):
+                await act
+    assert await shown(wall) == [1, 2] and not (await the(wall, 1)).hidden
+    await wall.hide(OLGA, job.id, 1, True)
+    await wall.hide(OLGA, job.id, 1, False)
+    assert await wall.take_down(job.id, [1], by=OLGA) == 1
+    assert await wall.take_down(job.id, [1], by=OLGA) == 0
+    with pytest.raises(NotFound):
+        await wall.hide(OLGA, job.id, 1, True)
+    assert await wall.take_down(job.id) == 1
+    assert await acts(sessions) == [
+        ("Olga", "wall take down", job.name, {"pictures": 1, "owner": "Mina"}),
+        ("Olga", "show", f"{job.name}-c001", {"owner": "Mina"}),
+        ("Olga", "hide", f"{job.name}-c001", {"owner": "Mina"}),
+    ], "and what is not there any more, or the owner's own doing, is not"
+
+
+async def test_what_a_member_starred_is_told_without_the_rest(sessions: Sessions, wall: PublicationStore) -> None:
+    job = await drawn(sessions, 1, 2, 3)
+    await wall.publish(MINA, job.id)
+    await wall.star(job.id, 1, THEO.id, True)
+    await wall.star(job.id, 3, MINA.id, True)
+    await wall.rate(job.id, 2, THEO.id, 3)
+    assert await wall.starred(THEO.id) == {(job.id, 1)}
+    assert await wall.mark(job.id, 2, THEO.id) == Mark(False, 3)
+    assert await wall.mark(job.id, 3, THEO.id) == await wall.mark(999, 1, THEO.id) == Mark()

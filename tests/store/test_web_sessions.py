@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from bot.domain.account import Balance, Kind, WebSession
 from bot.domain.errors import NotFound, Refusal
 from bot.store import ledger
+from bot.store.accounts import AccountKind
 from bot.store.database import Sessions
 from bot.store.schema import AccountRow, LinkCodeRow, WebSessionRow, now
 from bot.store.web_sessions import LETTERS, WRONG_CODE, WebSessions
@@ -186,7 +187,7 @@ async def test_expired_sessions_and_codes_are_forgotten_now_and_then_and_the_boo
     await later.create({}, 0, HOUR)
     assert await sessions_and_codes(till) == (2, 1)
     assert await till.web.find(secret) is not None
-    assert sorted(balance.available for balance in (await till.check()).values()) == [0, 0, 7, 20]
+    assert sorted(balance.available for balance in (await till.check()).values()) == [7, 20]
 
 
 async def test_consoles_that_clean_up_at_once_do_not_block_each_other(till: Till) -> None:
@@ -206,6 +207,15 @@ async def test_a_member_who_was_never_seen_begins_with_the_link(till: Till) -> N
         (Kind.OPENING, STARTING),
     ]
     await till.check()
+
+
+async def test_a_session_without_tokens_leaves_no_account(till: Till) -> None:
+    _, opened = await till.web.create({}, 0, HOUR)
+    assert await till.check() == {}
+    assert await till.web.balance(opened.id) == Balance(0, 0)
+    _, linked = await till.web.link(opened.id, await till.web.code(MINA, HOUR))
+    assert await till.check() == {MINA: Balance(STARTING, 0)}
+    assert await till.balance(linked.id) == Balance(STARTING, 0)
 
 
 @pytest.mark.parametrize("typed", ["{}", " {} ", "{lower}", "{bare}", "{spaced}"])
@@ -254,6 +264,44 @@ async def test_a_day_and_a_history_tell_also_what_the_session_spent_before_it_wa
         assert await ledger.spent_since(session, account.id, midnight) == 5 + 20
     spent = {each.job: each.tokens for each in await till.ledger.history(MINA) if each.kind is Kind.CAPTURE}
     assert spent == {f"S{ended}": -5, f"S{running}": -5}
+
+
+async def minted(till: Till) -> int:
+    """What has come into the world; the mint is below zero by as much."""
+    async with till.sessions.reading() as session:
+        balance = await session.scalar(select(AccountRow.balance).where(AccountRow.kind == AccountKind.MINT.value))
+    return -(balance or 0)
+
+
+async def test_whoever_links_browser_after_browser_gets_the_sessions_tokens_once(till: Till) -> None:
+    first, *others = [await till.visitor(20) for _ in range(5)]
+    await till.link(first, MINA)
+    before = await minted(till)
+    for other in others:
+        await till.link(other, MINA)
+    assert await till.balance(MINA) == Balance(STARTING + 20, 0)
+    assert await minted(till) == before - 4 * 20, "those of the others are taken back"
+    await till.link(await till.visitor(20), THEO)
+    assert await till.balance(THEO) == Balance(STARTING + 20, 0)
+    await till.check()
+
+
+async def test_they_are_given_once_also_to_who_has_spent_all_of_the_first_before_the_link(till: Till) -> None:
+    first, second, (spent, running) = await till.visitor(20), await till.visitor(20), await till.jobs(2)
+    await till.hold(spent, first, 20)
+    await till.capture(spent, 1, 20)
+    await till.link(first, MINA)
+    await till.hold(running, second, 15)
+    await till.link(second, MINA)
+    assert await till.balance(MINA) == Balance(STARTING, 15), "what is free goes back, what is held is held"
+    await till.check()
+
+
+async def test_of_many_browsers_linked_to_one_member_at_once_one_brings_its_tokens(till: Till) -> None:
+    visitors = [await till.visitor(20) for _ in range(8)]
+    await asyncio.gather(*(till.web.sign_in(each, MINA) for each in visitors))
+    assert await till.balance(MINA) == Balance(STARTING + 20, 0)
+    await till.check()
 
 
 async def test_what_a_linked_session_asks_for_the_member_pays(till: Till) -> None:

@@ -203,3 +203,11 @@ def test_prints_are_found_by_their_names_alone_and_odd_ones_are_left_out(studio:
     assert prints.has(source) and not prints.has(other)
     assert not (drawer / ".part-half").exists() and (drawer / ".part-under-way").exists()
     assert (prints.thumb(source).width, prints.thumb(source).height) == (96, 64)
+
+
+async def test_a_photos_name_that_is_no_text_keeps_nobody_off_the_wall(studio: Studio) -> None:
+    folder = studio.lay("mina", png(201))
+    (folder / os.fsdecode(b"\xff\xfe.png")).write_bytes(png(202))
+    studio.whitelist("people: [mina]")
+    async with studio.showing() as wall:
+        await until(lambda: wall.people(VISITOR) and len(wall.people(VISITOR)[0].photos) == 2)

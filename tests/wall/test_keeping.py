@@ -136,12 +136,12 @@ async def test_what_is_forgotten_while_it_is_made_leaves_nothing(
         wall.touch()
         await asyncio.wait_for(reading.wait(), 20)
         await studio.publications.take_down(job.id)
-        (picture,) = wall._holdings.unshown.values()
-        await wall.forget([picture.image or ""])
+        (image,) = wall._holdings.missing()
+        await wall.forget([image])
         resume.set()
         await asyncio.wait_for(made.wait(), 20)
         await until(lambda: not studio.cached())
-        assert not prints.has(picture.image or "")
+        assert not prints.has(image)
 
 
 async def test_who_is_removed_or_no_longer_listed_leaves_no_thumbnail(studio: Studio) -> None:

@@ -1,12 +1,19 @@
 """What visitors see of the wall, and what they do not: servers, people, consent, hidden pictures, search and order."""
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bot.domain.errors import Refusal
 from bot.domain.job import Member
 from bot.domain.wall import Order, Query, Visitor, Visitors
+from bot.store.schema import ItemRow
+from bot.wall import keeper
 from sweeps.recipe import resolve
 from tests.wall.gallery import GUILD, NOBODY, OPERATOR, OTHER, STRANGER, VISITOR, Studio, ago, names, png, until
 
@@ -44,7 +51,7 @@ async def test_a_hidden_picture_is_seen_by_operators_of_its_server_alone(studio:
     async with studio.showing(visitors=Visitors.EVERYONE) as wall:
         await until(lambda: wall.find(VISITOR, ALL).total)
         thumb = wall.thumb(wall.find(VISITOR, ALL).pictures[0]).name
-        await studio.publications.hide(job.id, 1, True)
+        await studio.publications.hide(OPERATOR.acts_on(GUILD), job.id, 1, True)
         wall.touch()
         await until(lambda: not wall.find(VISITOR, ALL).total)
         assert [(await wall.blob(each, thumb)) is None for each in (NOBODY, VISITOR, STRANGER)] == [True] * 3
@@ -181,9 +188,9 @@ async def test_pages_follow_each_other_without_gap_or_repetition_while_new_ones_
     async with studio.showing() as wall:
         await until(lambda: wall.find(VISITOR, ALL).total == 7)
         for order, expected in (
-            (Order.NEWEST, [1, 2, 3, 4, 5, 6, 7]),
-            (Order.BEST, [3, 5, 1, 2, 4, 6, 7]),
-            (Order.STARRED, [6, 1, 2, 3, 4, 5, 7]),
+            (Order.NEWEST, [7, 6, 5, 4, 3, 2, 1]),
+            (Order.BEST, [3, 5, 7, 6, 4, 2, 1]),
+            (Order.STARRED, [6, 7, 5, 4, 3, 2, 1]),
         ):
             query, after, numbers = Query(order=order), None, []
             while True:
@@ -197,7 +204,7 @@ async def test_pages_follow_each_other_without_gap_or_repetition_while_new_ones_
         await studio.draw(png(50))
         wall.touch()
         await until(lambda: wall.find(VISITOR, ALL).total == 8)
-        assert [each.number for each in wall.find(VISITOR, ALL, after=first.after, limit=3).pictures] == [4, 5, 6]
+        assert [each.number for each in wall.find(VISITOR, ALL, after=first.after, limit=3).pictures] == [4, 3, 2]
 
 
 @pytest.mark.parametrize("after", ["", "x", "é", "bmV3ZXN0", "W10", "eyJhIjoxfQ", "WyJiZXN0IiwxLDIsM10", "A" * 9999])
@@ -245,10 +252,77 @@ async def test_two_pictures_that_look_alike_share_a_thumbnail_and_not_their_fate
         await until(lambda: wall.find(VISITOR, ALL).total == 2)
         one, two = wall.of_job(VISITOR, job.name)
         assert wall.thumb(one) == wall.thumb(two) and wall.full(one) != wall.full(two)
-        await studio.publications.hide(job.id, 2, True)
+        await studio.publications.hide(OPERATOR.acts_on(GUILD), job.id, 2, True)
         wall.touch()
         await until(lambda: wall.find(VISITOR, ALL).total == 1)
         assert await wall.blob(VISITOR, wall.thumb(one).name) is not None
         assert await wall.blob(VISITOR, wall.full(two).name) is None
         await wall.forget([two.image or ""])
         assert await wall.blob(VISITOR, wall.thumb(one).name) is not None
+
+
+@pytest.mark.parametrize("visitors", list(Visitors))
+async def test_who_takes_a_freed_name_shows_nothing_of_who_had_it(studio: Studio, visitors: Visitors) -> None:
+    before, after = png(1), png(2)
+    first = await studio.draw(before, person="cleo", title="the first one's")
+    job = await studio.draw(after, person="cleo", title="the second one's")
+    async with studio.sessions.begin() as session:
+        earlier = update(ItemRow).where(ItemRow.job_id == first.id)
+        await session.execute(earlier.values(settled_at=datetime.now(UTC) - timedelta(days=2)))
+    folder = studio.lay("cleo", guild=GUILD)
+    record = json.loads((folder / "person.json").read_text())
+    (folder / "person.json").write_text(json.dumps(record | {"added_at": ago(days=1)}))
+    studio.whitelist("people: [cleo]")
+    async with studio.showing(visitors=visitors) as wall:
+        await wall.settled()
+        assert names(wall.find(VISITOR, ALL).pictures) == [f"{job.name}-c001"]
+        assert wall.people(VISITOR)[0].pictures == 1 and wall.choices(VISITOR).people == (("cleo", "cleo", 1),)
+        assert [name for name, _, _ in wall.choices(VISITOR).jobs] == [job.name]
+        assert wall.of_job(VISITOR, first.name) == () and wall.picture(VISITOR, f"{first.name}-c001") is None
+        (old,) = [each for each in await studio.publications.changed() if each.job == first.name]
+        for media in (wall.thumb(old), wall.full(old)):
+            assert await wall.blob(VISITOR, media.name) is None and await wall.blob(OPERATOR, media.name) is None
+        (seen,) = wall.find(VISITOR, ALL).pictures
+        assert await wall.blob(VISITOR, wall.full(seen).name) is not None
+    record = json.loads((studio.lay("cleo") / "person.json").read_text())
+    (folder / "person.json").write_text(json.dumps(record | {"added_at": ago(days=1)}))
+    async with studio.showing(visitors=visitors) as wall:
+        await wall.settled()
+        assert wall.find(VISITOR, ALL).total == 2, "a folder that was laid by hand is the operator's own doing"
+
+
+async def test_consent_that_was_narrowed_is_seen_by_who_asks_for_it_at_once(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def blind(*_: object) -> AsyncIterator[set[Path]]:
+        return
+        yield set()
+
+    monkeypatch.setattr(keeper, "changes", blind)
+    studio.lay("cleo", guild=GUILD)
+    studio.whitelist("people: [cleo]")
+    await studio.draw(png(1), person="cleo")
+    async with studio.showing() as wall:
+        await wall.settled()
+        assert wall.find(VISITOR, ALL).total == 1 and wall.listed == {"cleo"}
+        studio.lay("cleo", guild=GUILD, scope="draw")
+        await wall.people_anew()
+        assert wall.find(VISITOR, ALL).total == 0 and wall.people(VISITOR) == ()
+
+
+async def test_consent_that_another_console_narrowed_is_seen_within_seconds_where_no_folder_can_be_watched(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def blind(*_: object) -> AsyncIterator[set[Path]]:
+        return
+        yield set()
+
+    monkeypatch.setattr(keeper, "changes", blind)
+    studio.lay("cleo", guild=GUILD)
+    studio.whitelist("people: [cleo]")
+    await studio.draw(png(1), person="cleo")
+    async with studio.showing() as wall:
+        await wall.settled()
+        await asyncio.sleep(2 * keeper.LOOK_SECONDS)  # past the first look, which always reads the folders
+        studio.lay("cleo", guild=GUILD, scope="draw")
+        await until(lambda: not wall.find(VISITOR, ALL).total, 15)

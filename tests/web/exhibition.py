@@ -17,6 +17,7 @@ from bot.domain.erasure import ErasureReceipt
 from bot.domain.errors import NotFound, NotYours, Refusal
 from bot.domain.gate import Cause, Incident, IncidentState
 from bot.domain.job import Layout, Member
+from bot.domain.ports import Gallery
 from bot.domain.wall import (
     Blob,
     Choices,
@@ -33,7 +34,10 @@ from bot.domain.wall import (
 from bot.jobs.moderation import Moderation
 from bot.web import api, assets, media, moderation, pages
 from bot.web.errors import sentences
-from bot.web.keys import GALLERY, MODERATION, PUBLICATIONS, TEMPLATES
+from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, RECEIPTS, TEMPLATES, USUAL
+from bot.web.messages import DISCORD
+from bot.web.receipts import Receipts
+from bot.web.recipes import catalogued
 from bot.web.rendering import environment
 from bot.web.session import DOORKEEPER, Doorkeeper, Known
 from sweeps.parameters import CATALOGUE
@@ -74,6 +78,7 @@ class Exhibition:
     broken: Exception | None = None
     title: str = "Our wall"
     reloads: int = 0
+    for_everyone: bool = False
 
     def hang(self, png: bytes | None = None, *, job: int = 1, guild: int = SERVER, **more: Any) -> Published:
         """Put a picture up."""
@@ -215,18 +220,25 @@ class Exhibition:
     async def forget(self, images: Collection[str]) -> None:
         pass
 
+    @property
+    def listed(self) -> Collection[str]:
+        return [sitter.name for sitter in self.sitters]
+
+    async def people_anew(self) -> None:
+        pass
+
     # ── Publications ──
 
     async def publish(self, actor: Member, job_id: int, numbers: Collection[int] | None = None) -> int:
         raise NotImplementedError
 
-    async def take_down(self, job_id: int, numbers: Collection[int] | None = None) -> int:
+    async def take_down(self, job_id: int, numbers: Collection[int] | None = None, *, by: Member | None = None) -> int:
         raise NotImplementedError
 
     async def changed(self, since: datetime | None = None) -> list[Published]:
         return list(self.pictures.values())
 
-    async def hide(self, job_id: int, number: int, hidden: bool) -> None:
+    async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
         self._set(job_id, number, hidden=hidden)
 
     async def star(self, job_id: int, number: int, member_id: int, starred: bool) -> Published:
@@ -239,8 +251,13 @@ class Exhibition:
         self.given[key] = replace(self.given.get(key, Mark()), rating=rating)
         return self._counted(job_id, number)
 
-    async def marks(self, member_id: int) -> dict[tuple[int, int], Mark]:
-        return {(job, number): mark for (job, number, whose), mark in self.given.items() if whose == member_id}
+    async def mark(self, job_id: int, number: int, member_id: int) -> Mark:
+        return self.given.get((job_id, number, member_id), Mark())
+
+    async def starred(self, member_id: int) -> frozenset[tuple[int, int]]:
+        return frozenset(
+            (job, number) for (job, number, whose), m in self.given.items() if whose == member_id and m.starred
+        )
 
     def _counted(self, job_id: int, number: int) -> Published:
         marks = [mark for (job, at, _), mark in self.given.items() if (job, at) == (job_id, number)]
@@ -260,21 +277,22 @@ class Bench:
     """The judges' bench: what Moderation does, on an Exhibition."""
 
     shown: Exhibition
-    waiting: list[Incident] = field(default_factory=list)
+    withheld: list[Incident] = field(default_factory=list)
+    reloaded_by: list[Member] = field(default_factory=list)
     receipt: ErasureReceipt = field(default_factory=lambda: ErasureReceipt(1, 1, 2, 1, 0))
 
     def withhold(self, prompt: str, what: str, image: str | None = "ab" * 32, **more: Any) -> Incident:
-        number = len(self.waiting) + 1
+        number = len(self.withheld) + 1
         incident = Incident(
             id=number, at=NOON, cause=Cause.PROMPT, what=what, score=None, prompt=prompt, member_id=MINA.id,
             member="Mina", guild_id=SERVER, job_id=1, number=number, image=image, state=IncidentState.OPEN,
         )  # fmt: skip
-        self.waiting.append(replace(incident, **more))
-        return self.waiting[-1]
+        self.withheld.append(replace(incident, **more))
+        return self.withheld[-1]
 
     async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
         self._allow(actor)
-        await self.shown.hide(job_id, number, hidden)
+        await self.shown.hide(actor, job_id, number, hidden)
 
     async def delete(self, actor: Member, job_id: int, number: int) -> ErasureReceipt:
         self._allow(actor)
@@ -283,9 +301,24 @@ class Bench:
                 del self.shown.pictures[name]
         return self.receipt
 
-    async def incidents(self, actor: Member) -> list[Incident]:
+    async def reload(self, actor: Member, gallery: Gallery) -> Statistics:
         self._allow(actor)
-        return [each for each in self.waiting if each.guild_id == actor.guild_id and each.state is IncidentState.OPEN]
+        self.reloaded_by.append(actor)
+        return await gallery.reload()
+
+    async def incidents(
+        self, actor: Member, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
+    ) -> list[Incident]:
+        older = [each for each in reversed(self._open(actor)) if after is None or each.id < after]
+        return [each for each in older if drawn is None or (each.image is not None) == drawn][:limit]
+
+    async def waiting(self, actor: Member) -> tuple[int, int]:
+        drawn = sum(each.image is not None for each in self._open(actor))
+        return drawn, len(self._open(actor)) - drawn
+
+    def _open(self, actor: Member) -> list[Incident]:
+        self._allow(actor)
+        return [each for each in self.withheld if each.guild_id == actor.guild_id and each.state is IncidentState.OPEN]
 
     async def picture(self, actor: Member, incident_id: int) -> bytes | None:
         return drawn(incident_id) if self._one(actor, incident_id).image else None
@@ -298,12 +331,12 @@ class Bench:
 
     def _decide(self, actor: Member, incident_id: int, state: IncidentState) -> Incident:
         incident = self._one(actor, incident_id)
-        self.waiting[self.waiting.index(incident)] = decided = replace(incident, state=state)
+        self.withheld[self.withheld.index(incident)] = decided = replace(incident, state=state)
         return decided
 
     def _one(self, actor: Member, incident_id: int) -> Incident:
         self._allow(actor)
-        for incident in self.waiting:
+        for incident in self.withheld:
             if incident.id == incident_id:
                 if incident.guild_id != actor.guild_id:
                     raise NotYours("That incident is another server's.")
@@ -332,6 +365,9 @@ def application(shown: Exhibition, visitor: Visitor, bench: Bench | None = None)
     app[GALLERY] = shown
     app[PUBLICATIONS] = shown
     app[MODERATION] = cast(Moderation, bench or Bench(shown))
+    app[USUAL] = catalogued
+    app[DISCORD_PAGES] = DISCORD
+    app[RECEIPTS] = Receipts()
     app[TEMPLATES] = environment()
     app[DOORKEEPER] = cast(Doorkeeper, Door(visitor))
     for routes in (pages, api, media, moderation, assets):

@@ -52,11 +52,11 @@ async def test_the_wall_is_told_as_its_description_says() -> None:
         assert picture["recipe"]["steps"] == 10
         fits("Choices", await told(client, "/api/wall/choices"))
         fits("Picture", await told(client, "/api/pictures/S1-c004"))
-        fits("Statistics", await told(client, "/api/wall/stats"))
 
 
 async def test_statistics_have_exactly_four_numbers() -> None:
-    async with visiting(full()) as client:
+    async with visiting(full(), OPERATING) as client:
+        fits("Statistics", await told(client, "/api/wall/stats"))
         found = await told(client, "/api/wall/stats")
     assert set(found) == {"total_images", "total_size_bytes", "images_loaded", "last_updated"}
 
@@ -75,7 +75,7 @@ async def test_the_next_pictures_come_as_cards_for_the_page_itself() -> None:
 
 async def test_a_place_that_was_never_given_out_is_a_sentence() -> None:
     async with visiting(full()) as client:
-        for path in ("/api/wall?after=nonsense", "/api/wall?rating=11", "/api/wall?member=x"):
+        for path in ("/api/wall?after=nonsense", "/api/wall?rating=11", "/api/wall?order=x"):
             fits("Error", await told(client, path, 400))
 
 
@@ -87,9 +87,10 @@ async def test_who_may_not_see_pictures_gets_none(visitor: Visitor) -> None:
         await told(client, "/api/pictures/S1-c001", 404)
 
 
-async def test_statistics_are_for_members() -> None:
-    async with visiting(full(), NOBODY) as client:
-        fits("Error", await told(client, "/api/wall/stats", 401))
+@pytest.mark.parametrize(("visitor", "status"), [(NOBODY, 401), (LOOKING, 403), (Visitor(999, "Sam"), 403)])
+async def test_statistics_tell_of_what_is_hidden_too_and_are_for_operators(visitor: Visitor, status: int) -> None:
+    async with visiting(full(), visitor) as client:
+        fits("Error", await told(client, "/api/wall/stats", status))
 
 
 async def test_a_member_stars_and_rates_and_takes_it_back() -> None:
@@ -179,3 +180,10 @@ async def test_what_operators_get_is_described() -> None:
             ("/api/pictures/S1-c001/delete", "Receipt"),
         ):
             fits(schema, await (await client.post(path, data={"hidden": "1"})).json())
+
+
+async def test_the_wall_is_read_anew_by_who_stands_in_the_log_for_it() -> None:
+    shown, bench = full(), Bench(full())
+    async with visiting(shown, OPERATING, bench) as client:
+        assert (await client.post("/api/wall/reload")).status == 200
+    assert (shown.reloads, [each.id for each in bench.reloaded_by]) == (1, [OPERATING.member_id])

@@ -65,6 +65,28 @@ def test_a_missing_picture_leaves_a_gap() -> None:
     assert laid([*pictures[:2], *pictures[3:]]).lines[1][1] == (None, pictures[3])
 
 
+def test_no_value_is_told_that_no_picture_has_which_is_seen() -> None:
+    pictures = [each for each in cube() if each.at != {"face_folder": 0, "weight": 0, "seed": 0} and each.at]
+    seen = [each for each in pictures if (each.at or {})["face_folder"] == 1 and (each.at or {})["weight"] > 0]
+    for asked in ({}, {"rows": "face_folder"}, {"columns": "weight", "rows": "-", "at__face_folder": "0"}):
+        found = laid(seen, **asked)
+        assert found.axes == ("weight", "seed")
+        told = {*found.heads, *(label for label, _ in found.lines)}
+        told |= {label for fixed in found.fixed for _, label in fixed.options}
+        assert not told & {"mina", "theo", "0"}
+    one = laid(seen, columns="weight", rows="-")
+    assert one.heads == ("1", "2") and [fixed.options for fixed in one.fixed] == [((0, "5"), (1, "6"))]
+    assert lay(seen[:1], {}) is None
+
+
+def test_a_picture_that_an_axis_does_not_know_stands_at_the_first_seen_value() -> None:
+    shown = Exhibition()
+    layout = Layout((("face_folder", ("mina", "theo", "ada")), ("seed", ("5", "6"))), "face_folder", "seed")
+    lone = shown.hang(layout=layout, at={"seed": 1})
+    known = [shown.hang(layout=layout, at={"face_folder": face, "seed": 0}) for face in (1, 2)]
+    assert laid([lone, *known]).lines == (("theo", (known[0], lone)), ("ada", (known[1], None)))
+
+
 def test_a_single_axis_makes_one_row() -> None:
     shown = Exhibition()
     found = laid(list(grid(shown, rows=1, columns=3)))

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from bot.domain.wall import Visitor
-from tests.web.exhibition import ELSEWHERE, LOOKING, NOBODY, OPERATING, Exhibition, drawn, visiting
+from tests.web.exhibition import ELSEWHERE, LOOKING, NOBODY, OLGA, OPERATING, Exhibition, drawn, visiting
 
 PNG = drawn(1)
 NAME = f"{hashlib.sha256(PNG).hexdigest()}.png"
@@ -107,7 +107,7 @@ async def test_who_may_not_see_a_picture_learns_nothing_of_its_file(shown: Exhib
 
 
 async def test_a_hidden_picture_is_its_operators_alone(shown: Exhibition) -> None:
-    await shown.hide(1, 0, True)
+    await shown.hide(OLGA, 1, 0, True)
     async with visiting(shown, LOOKING) as client:
         assert (await client.get(ADDRESS)).status == 404
     async with visiting(shown, OPERATING) as client:

@@ -1,5 +1,6 @@
 """Operators' pages: who finds them, and what they do."""
 
+import re
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -8,8 +9,9 @@ import pytest
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.gate import Cause, IncidentState
 from bot.domain.wall import Visitor
+from bot.web.keys import RECEIPTS
 from bot.web.moderation import in_words
-from tests.web.exhibition import ELSEWHERE, LOOKING, NOBODY, OPERATING, PAGE, Bench, Exhibition, visiting
+from tests.web.exhibition import ELSEWHERE, LOOKING, NOBODY, OLGA, OPERATING, PAGE, Bench, Exhibition, visiting
 
 ACTS = [
     "/api/incidents/1/release",
@@ -31,7 +33,7 @@ def court() -> tuple[Exhibition, Bench]:
 
 async def test_an_operator_sees_what_was_withheld_and_what_is_hidden() -> None:
     shown, bench = court()
-    await shown.hide(1, 0, True)
+    await shown.hide(OLGA, 1, 0, True)
     async with visiting(shown, OPERATING, bench) as client:
         text = await (await client.get("/moderation", headers=PAGE)).text()
     for told in ("a war with much blood", "“blood”", "93 % sure", "Nothing was drawn", "S1-c001", "Mina"):
@@ -60,10 +62,10 @@ async def test_who_has_not_signed_in_is_asked_to() -> None:
 @pytest.mark.parametrize("path", ACTS)
 async def test_nobody_else_decides(visitor: Visitor, path: str) -> None:
     shown, bench = court()
-    before = dict(shown.pictures), list(bench.waiting)
+    before = dict(shown.pictures), list(bench.withheld)
     async with visiting(shown, visitor, bench) as client:
         assert (await client.post(path, data={"hidden": "1"})).status in (401, 404)
-    assert (shown.pictures, bench.waiting) == before
+    assert (shown.pictures, bench.withheld) == before
 
 
 @pytest.mark.parametrize(("act", "state"), [("release", IncidentState.RELEASED), ("delete", IncidentState.DELETED)])
@@ -72,7 +74,7 @@ async def test_an_incident_is_decided_and_leads_back(act: str, state: IncidentSt
     async with visiting(shown, OPERATING, bench) as client:
         answer = await client.post(f"/api/incidents/1/{act}", headers=PAGE, allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (303, "/moderation")
-    assert [incident.state for incident in bench.waiting] == [state, IncidentState.OPEN, IncidentState.OPEN]
+    assert [incident.state for incident in bench.withheld] == [state, IncidentState.OPEN, IncidentState.OPEN]
 
 
 async def test_an_operator_of_several_servers_decides_on_the_right_one() -> None:
@@ -80,7 +82,7 @@ async def test_an_operator_of_several_servers_decides_on_the_right_one() -> None
     both = replace(OPERATING, guilds=frozenset({3, 7}), operates=frozenset({3, 7}))
     async with visiting(shown, both, bench) as client:
         assert (await client.post("/api/incidents/2/release")).status == 200
-    assert bench.waiting[1].state is IncidentState.RELEASED
+    assert bench.withheld[1].state is IncidentState.RELEASED
 
 
 async def test_a_withheld_picture_is_kept_by_nobody() -> None:
@@ -102,6 +104,16 @@ async def test_a_picture_is_hidden_and_shown_again() -> None:
         assert not shown.pictures["S1-c001"].hidden
 
 
+async def test_the_overview_shows_a_hidden_picture_again_and_stays() -> None:
+    shown, bench = court()
+    await shown.hide(OLGA, 1, 0, True)
+    async with visiting(shown, OPERATING, bench) as client:
+        sent = {"hidden": "0", "back": "moderation"}
+        answer = await client.post(ACTS[2], data=sent, headers=PAGE, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/moderation")
+        assert not shown.pictures["S1-c001"].hidden
+
+
 async def test_a_deleted_picture_gives_a_receipt_in_words() -> None:
     shown, bench = court()
     bench.receipt = ErasureReceipt(1, 1, 2, 1, 2)
@@ -114,6 +126,23 @@ async def test_a_deleted_picture_gives_a_receipt_in_words() -> None:
         assert (await client.get("/pictures/S1-c001")).status == 404
 
 
+async def test_a_receipt_is_loaded_again_by_who_deleted_and_by_nobody_else() -> None:
+    shown, bench = court()
+    shown.hang()
+    async with visiting(shown, OPERATING, bench) as client:
+        answer = await client.post(ACTS[3], headers=PAGE, allow_redirects=False)
+        assert answer.status == 303
+        place = answer.headers["Location"]
+        for _ in range(2):
+            text = await (await client.get(place, headers=PAGE)).text()
+            assert "S1-c001 is deleted" in text
+            assert 'href="/jobs/S1"' in text
+        assert (await client.get(place + "x", headers=PAGE)).status == 404
+        kept = client.app[RECEIPTS].find(place.rpartition("/")[2], OLGA.id)
+        assert kept is not None
+        assert client.app[RECEIPTS].find(place.rpartition("/")[2], OLGA.id + 1) is None
+
+
 def test_a_receipt_says_what_did_not_happen_too() -> None:
     told = in_words(ErasureReceipt(1, 0, 0, 0, 0))
     assert told == [
@@ -121,3 +150,63 @@ def test_a_receipt_says_what_did_not_happen_too() -> None:
         "No file was deleted: another picture is the very same and stays, or it is tried again.",
         "No message in Discord carried it.",
     ]
+    stuck = in_words(ErasureReceipt(1, 0, 1, 0, 0, stuck=("ONE", "TWO")))
+    assert stuck[-1] == (
+        "2 messages could not be taken out of Discord, which does not let the console; to be deleted by hand: ONE, TWO"
+    )
+
+
+def crowded() -> tuple[Exhibition, Bench]:
+    """Thirty refused prompts, and two pictures from before them."""
+    shown = Exhibition()
+    bench = Bench(shown)
+    for _ in range(2):
+        bench.withhold("a beach", "nude", cause=Cause.IMAGE, score=0.93)
+    for number in range(30):
+        bench.withhold(f"a war {number}.", "war", image=None, job_id=None)
+    return shown, bench
+
+
+async def test_every_incident_is_reached_page_by_page_and_pictures_at_once() -> None:
+    shown, bench = crowded()
+    async with visiting(shown, OPERATING, bench) as client:
+        first = await (await client.get("/moderation", headers=PAGE)).text()
+        assert "a war 29." in first and "a war 4." not in first and "a beach" not in first
+        older = re.search(r'href="(/moderation\?after=[0-9]+)">Older', first)
+        assert older is not None
+        second = await (await client.get(older[1], headers=PAGE)).text()
+        assert "a war 4." in second and "a war 5." not in second and "a beach" in second and ">Older<" not in second
+        pictures = await (await client.get("/moderation?what=pictures", headers=PAGE)).text()
+        assert pictures.count("incident-picture covered") == 2 and "a war" not in pictures
+        for text in (first, second, pictures):
+            assert "All 32" in text and "pictures 2<" in text and "prompts 30<" in text
+        prompts = await (await client.get("/moderation?what=prompts", headers=PAGE)).text()
+        assert "&amp;what=prompts" in prompts or "&what=prompts" in prompts
+
+
+async def test_the_api_tells_of_all_incidents_too_and_refuses_what_is_no_place() -> None:
+    shown, bench = crowded()
+    found: list[int] = []
+    after = ""
+    async with visiting(shown, OPERATING, bench) as client:
+        while after is not None:
+            told = await (await client.get(f"/api/incidents?after={after}")).json()
+            assert (told["pictures"], told["prompts"]) == (2, 30)
+            found += [each["id"] for each in told["incidents"]]
+            after = told["after"]
+        for wrong in ("after=x", "after=1234567890", "what=nudes"):
+            answer = await client.get(f"/api/incidents?{wrong}")
+            assert answer.status == 400 and "expected" in (await answer.json())["error"]
+    assert found == list(range(32, 0, -1))
+
+
+async def test_an_operator_of_several_servers_reads_their_incidents_in_one_order() -> None:
+    shown, bench = crowded()
+    for number in (3, 9, 31):
+        bench.withheld[number - 1] = replace(bench.withheld[number - 1], guild_id=3)
+    both = replace(OPERATING, guilds=frozenset({3, 7}), operates=frozenset({3, 7}))
+    async with visiting(shown, both, bench) as client:
+        first = await (await client.get("/api/incidents")).json()
+        second = await (await client.get(f"/api/incidents?after={first['after']}")).json()
+    assert [each["id"] for each in first["incidents"] + second["incidents"]] == list(range(32, 0, -1))
+    assert second["after"] is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from aiohttp.test_utils import TestClient
 
-from bot.domain.wall import Mark, Provenance, Visitor
+from bot.domain.wall import Choices, Mark, Provenance, Visitor
 from tests.web.exhibition import (
     ELSEWHERE,
     LOOKING,
@@ -103,6 +103,51 @@ async def test_an_empty_wall_says_what_to_do(visitor: Visitor, told: str) -> Non
         assert told in text
 
 
+async def test_an_empty_wall_offers_nothing_to_seek_in_and_asks_nobody_to_sign_in_where_everybody_may_look() -> None:
+    async with visiting(Exhibition(for_everyone=True), NOBODY) as client:
+        text = await page(client, "/")
+    assert "/wall publish" in text
+    assert "Members see" not in text
+    assert 'id="seek"' not in text
+    assert "0 pictures" not in text
+
+
+async def test_a_job_of_a_sweep_leads_to_its_grid_from_the_wall_and_from_a_picture() -> None:
+    shown = Exhibition()
+    list(grid(shown))
+    shown.hang(job=2)
+    async with visiting(shown) as client:
+        assert re.search(r'href="/jobs/S1">.*See S1 as a grid', await page(client, "/?job=S1"))
+        assert "as a grid" not in await page(client, "/")
+        assert re.search(r'href="/jobs/S1">.*All of S1 as a grid', await page(client, "/pictures/S1-c001"))
+        assert "as a grid" not in await page(client, "/pictures/S2-c001")
+
+
+async def test_a_hidden_picture_is_marked_on_the_wall_in_its_grid_and_on_its_page() -> None:
+    shown = Exhibition()
+    list(grid(shown))
+    marks = {
+        "/": '<span class="badge">hidden',
+        "/jobs/S1": '<span class="badge">hidden',
+        "/pictures/S1-c001": "Hidden.",
+    }
+    async with visiting(shown, OPERATING) as client:
+        for path, mark in marks.items():
+            assert mark not in await page(client, path)
+        await shown.hide(OLGA, 1, 0, True)
+        for path, mark in marks.items():
+            assert (await page(client, path)).count(mark) == 1
+
+
+async def test_a_grid_explains_its_blanks_where_it_has_some() -> None:
+    shown = Exhibition()
+    pictures = list(grid(shown))
+    async with visiting(shown) as client:
+        assert "swatch" not in await page(client, "/jobs/S1")
+        del shown.pictures[pictures[1].name]
+        assert re.search(r'"swatch"></span>not on the wall', await page(client, "/jobs/S1"))
+
+
 async def test_many_values_of_a_parameter_are_typed_rather_than_listed() -> None:
     shown = Exhibition()
     for seed in range(90):
@@ -118,7 +163,7 @@ async def test_a_picture_shows_its_whole_recipe_and_where_it_came_from() -> None
     async with visiting(shown) as client:
         text = await page(client, "/pictures/S1-c001")
     assert "a woman in the rain" in text
-    assert re.search(r'<tr class=changed>\s*<th[^>]*>steps</th>\s*<td><span class="value">12</span>.*else 20', text)
+    assert re.search(r'<tr class=changed>\s*<th[^>]*>steps</th>\s*<td><span class="value">12</span>.*default 20', text)
     assert "/params use image: S1-c001" in text
     assert 'href="https://discord.com/channels/7/10/11"' in text
     assert "name: &#34;S1-c001&#34;" in text
@@ -262,3 +307,17 @@ async def test_a_name_that_is_no_plain_word_has_an_address_all_the_same() -> Non
     async with visiting(shown) as client:
         (link,) = re.findall(r'class="sitter" href="([^"]+)"', await page(client, "/"))
         assert "<h1" in await page(client, html.unescape(link))
+
+
+async def test_the_page_of_a_wall_with_very_many_jobs_is_no_longer_than_that_of_one_with_some() -> None:
+    sizes = []
+    for count in (200, 4000):
+        shown = Exhibition()
+        first = shown.hang()
+        made = [(f"S{n}", "a portrait of somebody in a long coat by the sea at night", 1) for n in range(count)]
+        shown.choices = lambda _, made=made: Choices(jobs=tuple(made))  # type: ignore[method-assign,misc]
+        async with visiting(shown) as client:
+            text = await page(client, f"/?job={first.job}")
+        assert 'name="job" value="S1"' in text and '<option value="S0">' in text
+        sizes.append(len(text))
+    assert abs(sizes[1] - sizes[0]) < 200

@@ -85,6 +85,14 @@ def test_a_recipe_is_shown_whole_with_what_was_changed_first() -> None:
     assert (steps.value, steps.default) == ("12", "20")
 
 
+def test_what_is_usual_for_the_family_was_not_changed() -> None:
+    family = {name: each.default for name, each in CATALOGUE.items()} | {"steps": 12}
+    shown = rows(recipe(steps=12), family.get)
+    assert [row.name for row in shown if row.changed] == ["prompt"]
+    (width,) = (row for row in rows(recipe(), lambda name: 128 if name == "width" else None) if row.name == "width")
+    assert (width.default, width.changed) == ("128", True)
+
+
 def test_differences_are_the_parameters_that_are_not_equal() -> None:
     told = differences(recipe(steps=12, detail=True), recipe(steps=30, detail=False))
     assert [(each.name, each.first, each.second) for each in told] == [("steps", "12", "30"), ("detail", "on", "off")]
@@ -96,16 +104,23 @@ def test_neighbours_lie_one_step_away_on_one_axis() -> None:
     pictures = list(grid(shown, rows=3, columns=3))
     guidance, steps = neighbours(pictures[4], pictures)
     assert guidance.axis == "guidance_scale"
-    assert guidance.before == ("4", pictures[1])
-    assert guidance.after == ("6", pictures[7])
-    assert (steps.label, steps.before, steps.after) == ("20", ("10", pictures[3]), ("30", pictures[5]))
+    assert guidance.line == (("4", pictures[1]), ("5", pictures[4]), ("6", pictures[7]))
+    assert steps.line == (("10", pictures[3]), ("20", pictures[4]), ("30", pictures[5]))
 
 
 def test_a_gap_is_stepped_over_and_an_edge_has_one_neighbour() -> None:
     shown = Exhibition()
     pictures = list(grid(shown, rows=1, columns=3))
     (steps,) = neighbours(pictures[0], [pictures[0], pictures[2]])
-    assert (steps.before, steps.after) == (None, ("30", pictures[2]))
+    assert steps.line == (("10", pictures[0]), ("30", pictures[2]))
+
+
+@pytest.mark.parametrize(("at", "seen"), [(0, "01234"), (1, "01234"), (4, "23456"), (6, "34567"), (7, "34567")])
+def test_of_a_long_axis_five_pictures_are_shown_about_this_one(at: int, seen: str) -> None:
+    shown = Exhibition()
+    pictures = list(grid(shown, rows=1, columns=8))
+    (steps,) = neighbours(pictures[at], pictures)
+    assert [picture for _, picture in steps.line] == [pictures[int(index)] for index in seen]
 
 
 def test_a_picture_off_the_grid_has_no_neighbours() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -11,14 +12,20 @@ from urllib.parse import quote
 import pytest
 import structlog
 
+from bot.domain.job import ItemState, Layout, Place, Quote
+from bot.domain.stores import NewItem
 from bot.domain.wall import Query, Visitor, Visitors
 from bot.store.database import open_database
+from bot.store.jobs import Jobs
+from bot.store.schema import ItemRow
 from bot.wall.wall import Wall
-from tests.wall.gallery import GUILD, OPERATOR, OTHER, VISITOR, Studio, ago, png, until
+from sweeps.recipe import resolve
+from tests.wall.gallery import GUILD, MINA, OPERATOR, OTHER, VISITOR, Studio, ago, png, until
 from tests.wall.test_files import HTML, SVG, bomb
 from tests.web.exhibition import SERVER
 from tests.web.house import OLGA, Browser, House, opened
 
+AXES = ("face_folder", "prompt", "seed", "-")
 MARK = "a-prompt-that-stands-nowhere-else"
 Open: TypeAlias = Callable[..., AbstractAsyncContextManager[tuple[House, Wall]]]
 
@@ -127,13 +134,74 @@ async def test_a_picture_of_two_is_seen_while_both_are_listed(studio: Studio, op
         assert (await browser.get("/people/mina")).status == 200
 
 
+async def test_a_jobs_page_names_nobody_and_says_nothing_of_pictures_that_one_may_not_see(
+    studio: Studio, open_wall: Open
+) -> None:
+    """A sweep of people and prompts: one person is not listed, and of the other one picture is hidden."""
+    for name in ("cleo", "ivo", "unlisted-person"):
+        studio.lay(name, guild=GUILD)
+    studio.whitelist("people: [cleo, ivo]")
+    people, prompts, seeds = ("unlisted-person", "cleo", "ivo"), ("a calm harbour", "a withheld-word", "a fire"), (5, 6)
+    layout = Layout(
+        (("face_folder", people), ("prompt", prompts), ("seed", tuple(map(str, seeds)))), "face_folder", "prompt"
+    )
+    cells = [(face, prompt, seed) for face in range(3) for prompt in range(3) for seed in range(2)]
+    job = await Jobs(studio.sessions).create(
+        kind="sweep",
+        title="people in places",
+        owner=MINA,
+        place=Place(10, GUILD),
+        layout=layout,
+        items=[
+            NewItem(
+                f"c{n + 1:03d}",
+                n,
+                resolve({"prompt": prompts[p], "detail": False, "face_folder": people[f]}, seed=seeds[s]),
+                {"face_folder": f, "prompt": p, "seed": s},
+            )
+            for n, (f, p, s) in enumerate(cells)
+        ],
+        quote=Quote(len(cells), 0, len(cells), 0, 1.0, None, "", 1),
+    )
+    for number in range(1, len(cells) + 1):
+        image = await studio.images.put(png(number))
+        async with studio.sessions.begin() as session:
+            row = await session.get_one(ItemRow, (job.id, number))
+            row.state, row.image, row.settled_at = ItemState.DRAWN.value, image, datetime.now(UTC)
+    await studio.publications.publish(MINA, job.id)
+    names = [f"{job.name}-c{n + 1:03d}" for n in range(len(cells))]
+    for number, (_, prompt, _) in enumerate(cells, start=1):
+        if prompt == 1:
+            await studio.publications.hide(OPERATOR.acts_on(GUILD), job.id, number, True)
+    unseen = [name for name, (face, prompt, _) in zip(names, cells, strict=True) if face == 0 or prompt == 1]
+    page = f"/jobs/{job.name}"
+    roads = [page, *(f"{page}?rows={rows}&columns={columns}" for rows in AXES for columns in AXES)]
+    roads += [f"{page}?rows=seed&columns=-&at.face_folder={f}&at.prompt={p}" for f in range(3) for p in range(3)]
+    roads += [f"{page}?compare={names[0]}&compare={names[7]}", f"{page}?compare={names[6]}&compare={names[12]}"]
+    roads += ["/", "/api/wall", "/api/wall/choices", "/people/cleo"]
+    async with open_wall() as (house, wall), house.browser() as browser, house.browser() as operator:
+        await browser.sign_in()
+        await operator.sign_in(OLGA)
+        shown = [each.name for each in wall.of_job(VISITOR, job.name)]
+        assert shown == [name for name in names if name not in unseen] and len(shown) == 8
+        roads += [f"{road}{name}" for name in shown for road in ("/pictures/", "/api/pictures/")]
+        for road in roads:
+            answer = await browser.get(road)
+            assert answer.status == 200, road
+            for told in ("unlisted-person", "withheld-word", *unseen):
+                assert told not in answer.text, (road, told)
+        assert "a fire" in (await browser.get(page)).text and "ivo" in (await browser.get(page)).text
+        assert "withheld-word" in (await operator.get(page)).text, "who operates the server sees what is hidden"
+        assert "unlisted-person" not in (await operator.get(page)).text
+
+
 async def test_another_servers_picture_and_a_hidden_one_are_nowhere(studio: Studio, open_wall: Open) -> None:
     hidden = await studio.draw(png(1), prompt=MARK)
     async with open_wall() as (house, wall), house.browser() as browser, house.browser() as operator:
         await browser.sign_in()
         await operator.sign_in(OLGA)
         name, files = files_of(wall)
-        await studio.publications.hide(hidden.id, 1, True)
+        await studio.publications.hide(OPERATOR.acts_on(GUILD), hidden.id, 1, True)
         wall.touch()
         await until(lambda: not wall.find(VISITOR, Query()).total)
         assert seen(await everywhere(browser, name, files)) == {False, 404}

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.errors import Refusal
 from bot.domain.wall import Choices, Order, Query
-from bot.web.seeking import chips, narrowed, read, written
+from bot.web.seeking import NOBODY, chips, narrowed, read, written
 
 FULL = Query(
     ("red", "hat"), "mina", "S42", 2**60, {"steps": "20", "sampler": "ddim"}, 4, True, Order.BEST
@@ -37,8 +37,6 @@ def test_words_of_any_script_and_signs_survive_the_address() -> None:
     [
         ({"rating": "6"}, 'rating: expected a whole number from 1 to 5, got "6".'),
         ({"rating": "²"}, "rating: expected a whole number"),
-        ({"member": "me"}, 'member: expected a member\'s id, digits alone, got "me".'),
-        ({"member": "9" * 30}, "member: expected"),
         ({"order": "worst"}, 'order: expected newest, best or starred, got "worst".'),
     ],
 )
@@ -61,3 +59,13 @@ def test_each_chip_takes_one_thing_away() -> None:
     for chip in found:
         left = read(dict(parse_qsl(chip.without.removeprefix("?"))))
         assert len(list(chips(left, choices))) == len(found) - 1
+
+
+def test_a_member_is_sought_by_id_or_as_they_are_called() -> None:
+    members = ((2**60, "Théo", 5), (7, "Mina", 2))
+    assert read({"member": str(2**60)}).member_id == 2**60
+    assert read({"member": " THÉO "}, members).member_id == 2**60
+    nobody = read({"member": "Otto"}, members)
+    assert nobody.member_id == NOBODY and narrowed(nobody)
+    (chip,) = chips(nobody, Choices(members=members))
+    assert (chip.words, chip.without) == ("asked by nobody seen here", "")

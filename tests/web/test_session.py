@@ -375,3 +375,16 @@ def test_a_key_that_others_may_read_is_told_in_the_log(tmp_path: Path, capsys: p
 
 def test_the_doorkeeper_takes_the_made_key(tmp_path: Path) -> None:
     Doorkeeper(None, None, key=session_key("", tmp_path), address="http://127.0.0.1:8080")  # type: ignore[arg-type]
+
+
+async def test_whoever_signed_out_on_another_console_changes_nothing_here_from_then_on(
+    house: House, browser: Browser
+) -> None:
+    await browser.sign_in()
+    token = await browser.token()
+    assert (await browser.post("/change", token=token)).status == 200
+    await house.store.end((await house.session_of(browser)).id)  # this console is not told
+    answer = await browser.post("/change", token=token)
+    assert answer.status == 403 and "has ended" in answer.text
+    assert answer.cookies[0].startswith('atelier=""')
+    assert (await browser.ask("GET", "/mine")).status == 401, "and is known from then on also to who only looks"

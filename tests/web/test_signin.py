@@ -13,12 +13,11 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from bot.domain.errors import Refusal
 from bot.sandbox import Sandbox
 from bot.store.web_sessions import WRONG_CODE
 from bot.web import limits, oauth, signin
 from bot.web.limits import Limit, Limits, sender
-from bot.web.oauth import DiscordSignIn
+from bot.web.oauth import DiscordSignIn, NoAnswer
 from bot.web.signin import BEGIN_AGAIN, DECLINED, TOO_MANY, TOO_MANY_CODES, own_page
 from tests.sandbox.strict import opened as sandbox_opened
 from tests.web.house import HOUR, MINA, OLGA, Answer, Browser, House, opened
@@ -399,7 +398,7 @@ async def test_what_goes_wrong_at_discord_is_a_sentence(portal: Portal, visitor:
 
 async def test_discord_that_cannot_be_reached_is_a_sentence() -> None:
     unreachable = DiscordSignIn("http://127.0.0.1:1/api/v10", "1", SecretStr("x"), "http://127.0.0.1:8080")
-    with pytest.raises(Refusal, match="Discord does not answer just now"):
+    with pytest.raises(NoAnswer, match="Discord does not answer just now"):
         await unreachable.member("code", "verifier")
 
 

@@ -8,6 +8,7 @@ const STEPS = [
   ["imagine", "Draw one picture from a sentence: a portrait of a woman, red background"],
   ["faces add", "Add photos of somebody, with their consent, and draw them by name"],
   ["test_face_mecene", "See bruno, cleo and olga in fresh ideas"],
+  ["wall open", "See all of it on the photo wall, and sign in there with /link"],
   ["detail", "Draw the faces of a photo again, and nothing else of it"],
   ["set", "Change a parameter: steps, guidance, sampler…"],
   ["help", "See everything the console can do"],

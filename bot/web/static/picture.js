@@ -3,6 +3,7 @@
 import { copying } from "./copy.js";
 import { enlarging } from "./enlarge.js";
 import { send } from "./fetching.js";
+import { returning } from "./place.js";
 import { beside } from "./walk.js";
 
 const name = document.querySelector(".sheet").dataset.name;
@@ -20,6 +21,9 @@ function walk() {
   }
   const back = document.getElementById("back");
   back.href = found.address;
+  if (!found.address.startsWith("/jobs/")) {
+    back.addEventListener("click", () => returning(name));
+  }
   back.textContent = /^\/(people|jobs)\//.test(found.address) ? "back" : "the wall";
 }
 
@@ -59,7 +63,7 @@ addEventListener("keydown", (event) => {
   if (typing || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) {
     return;
   }
-  const link = { ArrowLeft: "before", ArrowRight: "after" }[event.key];
+  const link = { ArrowLeft: "before", ArrowRight: "after", Escape: "back" }[event.key];
   const target = link && document.getElementById(link);
   if (target && !target.hidden) {
     target.click();

@@ -2,6 +2,7 @@
 
 import { page, query } from "./fetching.js";
 import { hang, lay } from "./masonry.js";
+import { keeping, restore } from "./place.js";
 import { remember } from "./walk.js";
 
 const PATIENCE = 300; // milliseconds after the last letter
@@ -9,6 +10,8 @@ const AHEAD = "1200px 0px";
 
 let asked = new AbortController();
 let watcher;
+let restoring = false;
+let shown = location.pathname + location.search;
 
 /** Everything that the results of now need; called again when they were exchanged. */
 function dress() {
@@ -32,10 +35,10 @@ function watch() {
   if (!more) {
     return;
   }
-  more.addEventListener("click", (event) => {
+  more.onclick = (event) => {
     event.preventDefault();
     append(more, true);
-  });
+  };
   watcher = new IntersectionObserver(
     ([seen]) => {
       if (seen.isIntersecting) {
@@ -44,13 +47,27 @@ function watch() {
     },
     { rootMargin: AHEAD },
   );
-  watcher.observe(more);
+  if (!restoring) {
+    watcher.observe(more);
+  }
 }
 
-/** Puts the next pictures behind those that hang. Where that fails, the link is still there to press. */
+/** Hangs as much as hung when this page was left, and goes to where it was left. */
+async function comeBack() {
+  restoring = true;
+  watcher?.disconnect();
+  await restore(async () => {
+    const more = document.getElementById("more");
+    return more !== null && (await append(more, false));
+  });
+  restoring = false;
+  watch();
+}
+
+/** Puts the next pictures behind those that hang; whether it did. Where that fails, the link is still there to press. */
 async function append(more, pressed) {
   if (more.dataset.asked) {
-    return;
+    return false;
   }
   more.dataset.asked = "1";
   watcher.disconnect();
@@ -72,14 +89,17 @@ async function append(more, pressed) {
       cards[0]?.querySelector("a").focus({ preventScroll: true });
     }
     watch();
+    return true;
   } catch {
     delete more.dataset.asked;
     more.textContent = "That did not work. Try again";
+    return false;
   }
 }
 
-/** Shows what another address finds, and leaves the filters as they are being typed. */
+/** Shows what another address finds, and leaves the filters as they are being typed; whether it is shown. */
 async function show(address) {
+  shown = address;
   asked.abort();
   asked = new AbortController();
   const results = document.getElementById("results");
@@ -93,10 +113,12 @@ async function show(address) {
     count.textContent = next.getElementById("count").textContent;
     results.removeAttribute("aria-busy");
     dress();
+    return true;
   } catch (error) {
     if (error.name !== "AbortError") {
       location.assign(address);
     }
+    return false;
   }
 }
 
@@ -121,10 +143,13 @@ function fill(form, address) {
 }
 
 function go(address) {
+  keep();
   history.pushState(null, "", address);
   show(address);
 }
 
+history.scrollRestoration = "manual";
+const keep = keeping();
 const form = document.getElementById("seek");
 if (form) {
   let pause;
@@ -156,9 +181,16 @@ if (form) {
       document.getElementById("words").focus({ preventScroll: true });
     }
   });
-  addEventListener("popstate", () => {
+  addEventListener("popstate", async () => {
+    const address = location.pathname + location.search;
+    if (address === shown) {
+      return; // within the page, as the skip links lead
+    }
     fill(form, location.href);
-    show(location.pathname + location.search);
+    if (await show(address)) {
+      await comeBack();
+    }
   });
 }
 dress();
+comeBack();

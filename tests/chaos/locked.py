@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from bot.domain.errors import Unavailable
+from bot.domain.gate import Hit
 from bot.domain.job import Work
 from bot.domain.ports import Drawn
 from bot.jobs.worker import Worker
@@ -57,9 +58,9 @@ class Dropping(Worker):
             return
         await super()._bring_to_outcome(work)
 
-    async def _settle(self, work: Work, drawn: Drawn) -> None:
+    async def _settle(self, work: Work, drawn: Drawn, hit: Hit | None) -> None:
         with suppress(Unavailable):
-            await super()._settle(work, drawn)
+            await super()._settle(work, drawn, hit)
 
 
 class Careless(Impatient):

@@ -42,6 +42,7 @@ def test_the_bots_token_and_interaction_tokens_are_masked(capsys: pytest.Capture
     assert "'id': '7'" in said
 
 
+@pytest.mark.usefixtures("restored")
 def test_what_is_no_http_is_one_line_without_what_stood_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     configure_log("INFO", ())
     try:

@@ -71,7 +71,7 @@ async def insist(till: Till, web_session: str, member_id: int) -> None:
 
 async def test_two_hundred_links_grants_holds_and_captures_at_once_lose_nothing(till: Till) -> None:
     # Each member meets five of each, and two of each five sessions have a job that is drawn while they are linked.
-    visitors = [await till.visitor(20 + number) for number in range(EACH)]
+    visitors = [await till.guest(20 + number) for number in range(EACH)]
     jobs, to_hold = await till.jobs(EACH), await till.jobs(EACH)
     owner = {number: MEMBERS[number % len(MEMBERS)] for number in range(EACH)}
     due = Counter({member: STARTING for member in MEMBERS})
@@ -207,7 +207,7 @@ async def test_a_session_is_linked_while_it_holds_captures_and_releases(till: Ti
 
 
 async def test_sessions_that_join_one_member_at_once_bring_all_they_have(till: Till) -> None:
-    visitors, jobs = [await till.visitor(20) for _ in range(30)], await till.jobs(30)
+    visitors, jobs = [await till.guest(20) for _ in range(30)], await till.jobs(30)
     for visitor, job in zip(visitors, jobs, strict=True):
         await till.hold(job, visitor, 5)
 

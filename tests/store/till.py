@@ -9,9 +9,9 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.account import Balance
+from bot.domain.account import Balance, Kind
 from bot.domain.job import JobState, Member
-from bot.store import ledger
+from bot.store import accounts, ledger
 from bot.store.accounts import AccountKind, balance_of
 from bot.store.books import audit_books
 from bot.store.database import Sessions
@@ -64,6 +64,15 @@ class Till:
         """A web session with that many tokens, by the id that it begins with."""
         _, opened = await self.web.create({}, tokens, HOUR)
         return opened.id
+
+    async def guest(self, tokens: int) -> str:
+        """A web session that began with nothing and was brought so many tokens since: a member may have many such."""
+        visitor = await self.visitor(0)
+        async with self.sessions.begin() as session:
+            mint, _ = await accounts.id_of(session, AccountKind.MINT)
+            account, _ = await accounts.id_of(session, AccountKind.SESSION, visitor)
+            await ledger.transfer(session, f"brought:{visitor}", Kind.GRANT, {mint: -tokens, account: tokens})
+        return visitor
 
     def id_of(self, visitor: str) -> str:
         """The id of a web session as it is now: it gets a new one with each link."""

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.errors import Fenced
+from bot.domain.errors import Fenced, Unavailable
 from bot.domain.gate import Hit, Verdict
 from bot.domain.job import ItemState, Job, JobState, Lease, Leased, Start
 from bot.store import incidents, ledger, rows
@@ -23,6 +24,8 @@ from bot.store.owed import undelivered
 from bot.store.presence import Presence
 from bot.store.schema import ItemRow, JobRow, OutboxRow, WorkerRow, now
 from bot.store.withdrawals import dismiss, needed
+
+log = structlog.get_logger("atelier.leases")
 
 MOST_DEATHS = 3
 """Workers that may die at a job, one after another and without finishing an image of it, before it is set aside."""
@@ -57,8 +60,11 @@ class LeaseStore:
             try:
                 yield self
             finally:
-                await self._release()
-                released = True
+                try:
+                    await self._release()
+                    released = True
+                except Unavailable as error:
+                    log.warning("leases are not given back; the next console takes them", reason=str(error))
         finally:
             # What could not be released is free at once all the same: the lock says that its holder is gone.
             self._presence.leave(self.worker, forgotten=released)

@@ -149,6 +149,7 @@ def _engine(url: str, *, patient: bool = False) -> AsyncEngine:
             _probe(engine.url)
         event.listen(engine.sync_engine, "connect", _sqlite_connected)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
+        event.listen(engine.sync_engine, "invalidate", _sqlite_invalidated)
     event.listen(engine.sync_engine, "handle_error", _failed)
     return engine
 
@@ -186,6 +187,15 @@ def _sqlite_begin(connection: Connection) -> None:
     # A transaction that reads first and then writes would be refused, not made to wait, when somebody else wrote.
     writes = connection.get_execution_options().get(WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _sqlite_invalidated(connection: Any, _: object, __: BaseException | None) -> None:
+    """Undo what a task had begun that was cancelled in the middle of it.
+
+    Closing alone does not: while a cursor of it is left somewhere, SQLite keeps the connection, and with it the lock.
+    """
+    with suppress(Exception):  # it may be closed already
+        connection.rollback()
 
 
 def _named(error: BaseException) -> BaseException:

@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, text
@@ -264,3 +266,28 @@ async def test_who_surveys_a_large_database_may_take_longer_than_others(
                 await session.execute(text("SELECT pg_sleep(1.5)"))
         async with sessions.surveying() as session:
             await session.execute(text("SELECT pg_sleep(1.5)"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_is_called_off_in_the_middle_of_writing_leaves_no_lock_behind(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.database.PATIENCE_SECONDS", 1)
+    moments = Random(7)
+    async with open_database(database_url) as sessions:
+
+        async def write() -> None:
+            while True:
+                async with sessions.begin() as session:
+                    session.add(WorkerRow(id=uuid4().hex))
+                    await session.flush()
+                    (await session.scalars(select(WorkerRow).limit(9))).all()
+
+        for _ in range(60):  # without the rollback about one in four leaves one
+            writers = [asyncio.create_task(write()) for _ in range(2)]
+            await asyncio.sleep(moments.random() * 0.02)
+            for writer in writers:
+                writer.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+            async with sessions.begin() as session:
+                session.add(WorkerRow(id=uuid4().hex))

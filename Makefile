@@ -16,8 +16,8 @@ setup: .venv/ready  ## create .venv and install everything into it (pip, exact v
 demo: .venv/ready  ## run Atelier on this machine and print the address of its page
 	.venv/bin/atelier demo $(ARGS)
 
-test: .venv/ready  ## run the tests
-	.venv/bin/python -m pytest $(ARGS)
+test: .venv/ready  ## run the tests, two files at a time
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/ready  ## measure first answers under load, the wall beside a static server, and memory
 	.venv/bin/python -m tests.bench.first_answer $(ARGS)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from tests.postgres import Server
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "ORT_DISABLE_TELEMETRY": "1"}
+if "PYTEST_XDIST_WORKER" in os.environ:  # the processes share the cores: threads of torch would fight for them
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+pytest_plugins = ["tests.remarks"]
 
 PERMITTED_SKIP = "Discord's specification is not in "
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

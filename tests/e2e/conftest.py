@@ -16,17 +16,18 @@ from bot.sandbox import Interaction, Sandbox
 from bot.sandbox.demo import console_process
 from bot.settings import read
 from bot.wiring import run_console
+from tests.remarks import remark
 
 ROOT = Path(__file__).parents[2]
 SPEC_DIR = Path(os.environ.get("DISCORD_SPEC_DIR", ROOT / "../shared/discord"))
 CHECKED: dict[str, int] = {}
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Say how much of the traffic was held against Discord's own specification."""
     if CHECKED:
         counts = ", ".join(f"{count:,} {direction}" for direction, count in sorted(CHECKED.items()))
-        terminalreporter.write_line(f"bodies checked against Discord's specification: {counts}")
+        remark(session.config, f"bodies checked against Discord's specification: {counts}")
 
 
 def may_cancel(card: Mapping[str, Any]) -> bool:

@@ -8,7 +8,8 @@ import pytest
 
 pytest_plugins = ("pytester",)
 
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+ROOT = Path(__file__).parents[2]
+CONFTEST = ROOT / "tests/conftest.py"
 SKIPS = """
 import pytest
 
@@ -46,9 +47,10 @@ def test_needs_the_specification():
 
 
 @pytest.fixture
-def inner(pytester: pytest.Pytester) -> pytest.Pytester:
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project of its own under this project's conftest."""
     pytester.makeconftest(CONFTEST.read_text())
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the conftest names a plugin that stands in tests/
     return pytester
 
 

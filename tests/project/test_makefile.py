@@ -139,7 +139,9 @@ def test_an_old_python_is_refused_with_what_to_do(checkout):
 def test_each_command_sets_itself_up_and_passes_its_arguments_on_with_their_quotes(checkout):
     result = checkout.make("test", "ARGS=-k 'one and two' --maxfail=1")
     assert result.returncode == 0, result.stderr
-    assert checkout.calls() == [NEW_VENV, INSTALL, ["-m", "pytest", "-k", "one and two", "--maxfail=1"]]
+    *before, tested = checkout.calls()
+    assert before == [NEW_VENV, INSTALL]
+    assert (tested[:2], tested[-3:]) == (["-m", "pytest"], ["-k", "one and two", "--maxfail=1"])
 
 
 def test_make_alone_lists_the_commands(checkout):

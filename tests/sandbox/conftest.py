@@ -7,13 +7,15 @@ import aiohttp
 import pytest
 
 from bot.sandbox import Sandbox
+from tests.remarks import remark
 from tests.sandbox.strict import checked, opened
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Say how many bodies were held against Discord's schemas."""
-    counts = ", ".join(f"{count} {direction}" for direction, count in sorted(checked.items()))
-    terminalreporter.write_line(f"sandbox: checked against Discord's schemas: {counts or 'nothing'}")
+    if checked:
+        counts = ", ".join(f"{count} {direction}" for direction, count in sorted(checked.items()))
+        remark(session.config, f"sandbox: checked against Discord's schemas: {counts}")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ test: .venv/ready  ## run the tests, two files at a time
 bench: .venv/ready  ## measure first answers under load, the wall beside a static server, and memory
 	.venv/bin/python -m tests.bench.first_answer $(ARGS)
 	.venv/bin/python -m tests.bench.wall
+	.venv/bin/python -m tests.bench.wall --signed
 	.venv/bin/python -m tests.bench.memory
 
 chaos: .venv/ready  ## kill, fill, lock and pause things on purpose, and tell which promises held

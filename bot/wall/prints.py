@@ -1,6 +1,6 @@
 """Prints: what is made of pictures and photos for the wall, once, and found again at the next start."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -112,9 +112,9 @@ class Prints:
 
         Raises KeyError where it was not made, or was deleted a moment ago.
         """
-        for kept in (self._thumbs[image], self._thumb_shelf.find(image)):
-            small = self._thumb_shelf.read(kept) if kept else None
-            if kept and small is not None and digest(small) == kept.digest:
+        for kept in self._found(self._thumbs[image], self._thumb_shelf):
+            small = self._thumb_shelf.read(kept)
+            if small is not None and digest(small) == kept.digest:
                 self._thumbs[image] = kept
                 return Blob(small, WEBP)
         return Blob(self._make_thumb(image, self._stored(image)), WEBP)
@@ -133,15 +133,17 @@ class Prints:
 
         Raises Unfit, OSError, KeyError where it was deleted a moment ago.
         """
-        png = self._stored(image)
         if self._signer is None:
-            return Blob(png, PNG)
-        for kept in (self._manifests[image], self._manifest_shelf.find(image)):
-            chunk = self._manifest_shelf.read(kept) if kept else None
+            return Blob(self._stored(image), PNG)
+        png = self._images.read(image)
+        # The hash of the whole tells of the picture too: it is hashed once, on the wall's busiest way to the disk.
+        for kept in self._found(self._manifests[image], self._manifest_shelf):
+            chunk = self._manifest_shelf.read(kept)
             signed = with_manifest(png, chunk) if chunk is not None else b""
-            if kept and digest(signed) == kept.digest:
+            if digest(signed) == kept.digest:
                 self._manifests[image] = kept
                 return Blob(signed, PNG)
+        thumbnails.check(image, png)
         return Blob(self._sign(image, png, drawn_at), PNG)
 
     def forget(self, images: Collection[str]) -> None:
@@ -157,6 +159,12 @@ class Prints:
         for source in sources:
             self._photos.pop(source, None)
         self._photo_shelf.remove(sources)
+
+    def _found(self, known: Kept, shelf: Shelf) -> Iterator[Kept]:
+        """What is known to be on a shelf, then what is found there, if that is asked for."""
+        yield known
+        if (kept := shelf.find(known.source)) is not None:
+            yield kept
 
     def _stored(self, image: str) -> bytes:
         png = self._images.read(image)

@@ -3,7 +3,8 @@
     python -m tests.bench.served wall|static DATA MIB
 
 It prints one line of JSON when it is ready (its address, and for the wall how its start went), and serves until it is
-terminated. `wall` is the site as the console serves it, with one member; `static` aiohttp's handler over DATA/static.
+terminated. `wall` is the site as the console serves it, with one member, and signs pictures if there are certificates
+in DATA/certificates; `static` is aiohttp's handler over DATA/static.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.publications import PublicationStore
 from bot.store.web_sessions import WebSessions
+from bot.wall.provenance import signer_of
 from bot.wall.wall import Wall
 from bot.web.server import address_of, listen, serving
 from bot.web.site import Rooms, application
@@ -48,7 +50,9 @@ async def wall_served(data: Path, mib: int) -> AsyncIterator[dict[str, object]]:
     async with open_database(database(data)) as sessions:
         publications, web_sessions = PublicationStore(sessions), WebSessions(sessions, 0)
         images, faces = Images(data / "images"), Faces(data / "faces")
-        wall = Wall(publications, images, faces, data, budget=mib * 2**20)
+        names = (data / "certificates/chain.pem", data / "certificates/key.pem")
+        signer = signer_of(*map(str, names)) if all(map(Path.exists, names)) else None
+        wall = Wall(publications, images, faces, data, budget=mib * 2**20, signer=signer)
         async with wall.open():
             opened = time.perf_counter() - begun
             await wall.settled()

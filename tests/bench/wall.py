@@ -1,13 +1,14 @@
 """How fast the wall starts and answers with ten thousand pictures, and how much memory it takes.
 
-    python -m tests.bench.wall [--pictures 10000] [--pairs 4] [--seconds 4] [--write]
+    python -m tests.bench.wall [--pictures 10000] [--pairs 4] [--seconds 4] [--signed] [--write]
 
 Made in a temporary folder: small real PNGs with their recipes, a database, people. Measured: the first start (which
-makes all thumbnails), a second one, memory against the budget, the wall's API as a signed-in member asks it, and the
-bytes of thumbnails with `wrk`, against aiohttp's own static file handler over the same files. Both serve at the same
-time, each in a process of its own, and are measured in turn: wall, static, static, wall. `--write` puts the table into
-tests/bench/RESULTS.md. Goals: a second start under 10 s, memory within the budget, p99 of the API under 50 ms, and at
-least 0.8 of the static handler's requests per second.
+makes all thumbnails), a second one, memory against the budget, the wall's API as a signed-in member asks it, and with
+`wrk` the bytes of thumbnails, of whole pictures that fit into memory beside them, and of more than fit, against
+aiohttp's own static file handler over the same files. Both serve at the same time, each in a process of its own, and
+are measured in turn: wall, static, static, wall. With `--signed` the wall signs its pictures. `--write` puts the table
+into tests/bench/RESULTS.md. Goals: a second start under 10 s, memory within the budget, p99 of the API under 50 ms, and
+at least 0.8 of the static handler's requests per second.
 """
 
 import argparse
@@ -32,11 +33,14 @@ import aiohttp
 
 from tests.bench.exhibits import make
 from tests.bench.results import record
+from tests.wall.certificates import certified
 
 BUDGET_MIB = 256
 QUESTIONS = 1500
 AT_ONCE = 4
 CONNECTIONS = 16
+FEW, MANY = 100, 1000
+"""Whole pictures that fit into memory beside the thumbnails, and more than fit."""
 TOKEN = re.compile(r'name="token" value="([^"]*)"')
 RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 ERRORS = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
@@ -101,14 +105,14 @@ async def sign_in(server: Serving) -> str:
         return "; ".join(f"{each.key}={each.value}" for each in browser.cookie_jar)
 
 
-async def ask(server: Serving) -> tuple[list[float], list[str]]:
-    """Times of questions to the wall's API in seconds, in order, and the addresses of thumbnails that it told."""
+async def ask(server: Serving) -> tuple[list[float], list[str], list[str]]:
+    """Times of questions to the wall's API in seconds, in order, and what it told: thumbnails and whole pictures."""
     queries = (
         "", "?q=harbour", "?q=lighthouse+night", "?person=mina", "?order=best", "?order=starred",
         "?rating=4", "?steps=30", "?job=S7", "?person=theo&q=rain&order=best",
     )  # fmt: skip
     times: list[float] = []
-    thumbs: dict[str, None] = {}
+    thumbs, wholes = dict[str, None](), dict[str, None]()
     left = iter(range(QUESTIONS))
 
     async def browse(browser: aiohttp.ClientSession) -> None:
@@ -126,12 +130,13 @@ async def ask(server: Serving) -> tuple[list[float], list[str]]:
             if not query or "after=" in path:
                 after = found["after"] or ""
             thumbs.update(dict.fromkeys(picture["thumb"]["url"] for picture in found["pictures"]))
+            wholes.update(dict.fromkeys(picture["full"]["url"] for picture in found["pictures"]))
 
     async with aiohttp.ClientSession(headers={"Cookie": server.cookie, "Accept": "application/json"}) as browser:
         async with browser.get(f"{server.address}/api/wall/choices") as answer:
             assert answer.status == 200
         await asyncio.gather(*(browse(browser) for _ in range(AT_ONCE)))
-    return sorted(times), list(thumbs)
+    return sorted(times), list(thumbs), list(wholes)
 
 
 async def rate(server: Serving, paths: Path, seconds: int, script: Path) -> float:
@@ -148,13 +153,15 @@ async def rate(server: Serving, paths: Path, seconds: int, script: Path) -> floa
     return float(counted[1])
 
 
-async def main(pictures: int, pairs: int, seconds: int, write: bool) -> None:
+async def main(pictures: int, pairs: int, seconds: int, signed: bool, write: bool) -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not here; install Debian's package wrk.")
     figures = Figures()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()
+        if signed:
+            certified(data / "certificates")
         begun = time.perf_counter()
         size = await make(data, pictures)
         print(f"{pictures:,} pictures made in {time.perf_counter() - begun:.0f} s, {size / 2**20:,.0f} MiB", flush=True)
@@ -171,16 +178,26 @@ async def main(pictures: int, pairs: int, seconds: int, write: bool) -> None:
             )
             figures.add("memory", memory, f"within {BUDGET_MIB} MiB")
             wall.cookie = await sign_in(wall)
-            times, thumbs = await ask(wall)
+            times, thumbs, wholes = await ask(wall)
             p50, p99 = (times[int(len(times) * share)] * 1e3 for share in (0.5, 0.99))
             api = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, {AT_ONCE} at a time"
             figures.add("GET /api/wall", api, "p99 under 50 ms")
-            await copy(wall, thumbs, data / "static")
+            wholes = wholes[:MANY]
+            await copy(wall, thumbs + wholes, data / "static")
             async with served("static", data) as static:
-                await compare(figures, wall, static, thumbs, Path(folder), pairs, seconds)
+                for what, paths in (
+                    ("thumbnails", thumbs),
+                    ("pictures in memory", wholes[:FEW]),
+                    ("pictures, not all in memory", wholes),
+                ):
+                    await compare(figures, wall, static, what, paths, Path(folder), pairs, seconds)
     if write:
         moment = datetime.now(UTC)
-        record("The wall", f"{pictures:,} pictures, {moment:%Y-%m-%d}", figures.rows)
+        record(
+            "The wall, signing its pictures" if signed else "The wall",
+            f"{pictures:,} pictures, {moment:%Y-%m-%d}",
+            figures.rows,
+        )
 
 
 async def copy(wall: Serving, paths: list[str], folder: Path) -> None:
@@ -194,11 +211,12 @@ async def copy(wall: Serving, paths: list[str], folder: Path) -> None:
 
 
 async def compare(
-    figures: Figures, wall: Serving, static: Serving, thumbs: list[str], folder: Path, pairs: int, seconds: int
-) -> None:
+    figures: Figures, wall: Serving, static: Serving, what: str, addresses: list[str], folder: Path, pairs: int,
+    seconds: int,
+) -> None:  # fmt: skip
     """Requests per second of both, in turn."""
     paths, script = folder / "paths", folder / "paths.lua"
-    paths.write_text("\n".join(thumbs) + "\n")
+    paths.write_text("\n".join(addresses) + "\n")
     script.write_text(SCRIPT)
     rates: dict[str, list[float]] = {"wall": [], "static": []}
     servers = {"wall": wall, "static": static}
@@ -209,11 +227,11 @@ async def compare(
         for name in order:
             rates[name].append(await rate(servers[name], paths, seconds, script))
     ratios = [one / other for one, other in zip(rates["wall"], rates["static"], strict=True)]
-    for name, label in (("wall", "thumbnails, the wall"), ("static", "thumbnails, aiohttp's static")):
+    for name, label in (("wall", f"{what}: the wall"), ("static", f"{what}: aiohttp's static")):
         told = ", ".join(f"{each:,.0f}" for each in rates[name])
         figures.add(label, f"{statistics.median(rates[name]):,.0f} requests/s (of {told})")
     told = ", ".join(f"{each:.2f}" for each in ratios)
-    figures.add("ratio, wall to static", f"{statistics.median(ratios):.2f} (of {told})", "at least 0.8")
+    figures.add(f"{what}: ratio", f"{statistics.median(ratios):.2f} (of {told})", "at least 0.8")
 
 
 if __name__ == "__main__":
@@ -221,6 +239,7 @@ if __name__ == "__main__":
     arguments.add_argument("--pictures", type=int, default=10_000)
     arguments.add_argument("--pairs", type=int, default=4)
     arguments.add_argument("--seconds", type=int, default=4)
+    arguments.add_argument("--signed", action="store_true", help="sign pictures with throwaway certificates (C2PA)")
     arguments.add_argument("--write", action="store_true", help="put the table into tests/bench/RESULTS.md")
     chosen = arguments.parse_args()
-    asyncio.run(main(chosen.pictures, chosen.pairs, chosen.seconds, chosen.write))
+    asyncio.run(main(chosen.pictures, chosen.pairs, chosen.seconds, chosen.signed, chosen.write))

@@ -15,6 +15,7 @@ import torch
 from transformers import AddedToken, CLIPTokenizer
 
 from pipeline.errors import BadRecipe
+from sweeps.recipe import trigger_fault
 
 TRIGGER = "img"
 LENGTH = 77  # positions of both text encoders
@@ -135,13 +136,10 @@ def expand(tokenizers: Sequence[CLIPTokenizer], prompt: str, photos: int, tokens
 def _place(tokenizer: CLIPTokenizer, words: Words) -> int:
     """Where among the prompt's tokens the class token stands; BadRecipe when there is not exactly one."""
     known = triggered(tokenizer)
-    count = words.ids.count(trigger_id(tokenizer))
-    if count != 1:
-        held = f'the trigger word "{TRIGGER}" {count} times' if count else f'no trigger word "{TRIGGER}"'
-        raise BadRecipe(f'The prompt holds {held}; write it once, right after a class word, such as "man {TRIGGER}".')
-    trigger = words.ids.index(trigger_id(tokenizer))
-    if trigger == 0:
-        _misplaced(f'starts the prompt; write a class word right before it, such as "man {TRIGGER}".')
+    mark = trigger_id(tokenizer)
+    if (fault := trigger_fault(words.ids.count(mark), words.ids[:1] == (mark,))) is not None:
+        raise BadRecipe(f"The prompt {fault}.")
+    trigger = words.ids.index(mark)
     if words.ids[trigger - 1] in known.added_tokens_decoder:
         stands = words.text[words.starts[trigger - 1] : words.starts[trigger]].strip()
         _misplaced(f'follows "{stands}"; write a class word right before it, such as "man {TRIGGER}".')

@@ -180,6 +180,16 @@ class Recipe:
             )
         return problems
 
+    def _misplaced_triggers(self) -> Problems:
+        """No contradiction, as recipes that were asked for before this was refused are still to be read."""
+        problems = Problems()
+        count = len(TRIGGER.findall(self.prompt))
+        if count and self.people and (self.detail or self.identity_in_base):
+            starts = TRIGGER.match(self.prompt.lstrip()) is not None
+            if (fault := trigger_fault(count, starts)) is not None:
+                problems.add("prompt", f"{quote(self.prompt)} {fault}")
+        return problems
+
 
 def has_trigger(prompt: str) -> bool:
     """Whether the trigger word stands in the prompt, on its own and in any case."""
@@ -189,6 +199,23 @@ def has_trigger(prompt: str) -> bool:
 def without_trigger(prompt: str) -> str:
     """The prompt as the text encoders read it alone: a space in the place of each trigger word."""
     return TRIGGER.sub(" ", prompt)
+
+
+def trigger_fault(count: int, starts: bool) -> str | None:
+    """Why a prompt with so many trigger words draws no person, as what follows "The prompt"; None where it can.
+
+    `starts`: one of them is its first word. Without any, a class word and a trigger are put in front (`has_trigger`).
+    """
+    match count:
+        case 0:
+            found = 'holds no trigger word "img"'
+        case 1 if not starts:
+            return None
+        case 1:
+            found = 'starts with the trigger word "img"'
+        case _:
+            found = f'holds the trigger word "img" {count} times'
+    return f'{found}; write it once, right after a class word, such as "man img"'
 
 
 def no_such_pair(sampler: str, schedule: str) -> str:
@@ -209,7 +236,8 @@ def resolve(
     With production_mode on, `production` stands over the defaults, and of the settings only the prompt, the
     seed and the face are kept. Without a seed in the settings it is `seed`, or one drawn here. A schedule that
     nobody chose follows the sampler, and a person who is named is drawn: detail is on unless it was chosen, or left to
-    the production recipe. Raises SweepError; the path of a wrong value is its parameter's name.
+    the production recipe. A trigger word in the prompt must be usable where a person is drawn. Raises SweepError; the
+    path of a wrong value is its parameter's name.
     """
     problems = Problems()
     own = checked(settings, problems)
@@ -228,6 +256,7 @@ def resolve(
         values["detail"] = True
     recipe = Recipe(**values)  # type: ignore[arg-type]
     problems.extend(recipe._contradictions())
+    problems.extend(recipe._misplaced_triggers())
     problems.raise_if_any()
     return recipe
 

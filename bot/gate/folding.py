@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 
 ACCENTS = (
     (0x0300, 0x036F), (0x0483, 0x0489), (0x0591, 0x05BD), (0x05BF, 0x05C7), (0x0610, 0x061A), (0x0640, 0x0640),
@@ -34,6 +35,13 @@ LIKENESS = str.maketrans(
 )
 TWINS = frozenset("аеорсухѕіјһԁԛԝο")  # noqa: RUF001
 """Letters of other scripts that nobody can tell from Latin ones."""
+ALONE = frozenset("aeiouyавикосуя")  # noqa: RUF001
+"""Letters that are words: a, I, the Spanish y, the Russian в. Beside "n u d e" they are no part of it."""
+SHORT = 2
+"""Of so many letters at most are the pieces of a word that signs cut up."""
+LEAST = 3
+"""Of so many letters at least is a word that is put together."""
+APOSTROPHES = "'’"  # noqa: RUF001
 WEIGHT = re.compile(r":[0-9.]{1,8}(?=[)\]])")
 """What some prompt languages weigh a word with: "(blood:1.2) bath" is a blood bath."""
 Token = tuple[str, str | None]
@@ -84,6 +92,15 @@ class _SignedWords:
         return chr(code) if chr(code) in SIGNS else _folded(code)
 
 
+class _CutWords:
+    """The same, where a - stands for signs that join; apostrophes do not, or "he'll" were "hell"."""
+
+    def __getitem__(self, code: int) -> str:
+        folded, sign = _folded(code), chr(code)
+        joins = folded and not folded.strip() and not sign.isspace() and sign not in APOSTROPHES
+        return "-" if joins else folded
+
+
 def words(text: str) -> list[str]:
     """The words of a text, folded."""
     return text.translate(_Words()).split()
@@ -96,7 +113,7 @@ def likeness(word: str) -> str:
 
 def readings(text: str) -> Iterator[list[Token]]:
     """The ways in which a text may be read as words; each takes time in proportion to the text."""
-    unweighted = WEIGHT.sub(" ", text)
+    unweighted = WEIGHT.sub("", text)
     plain = words(unweighted)
     yield [(word, None) for word in plain]
     if unweighted != text:
@@ -112,10 +129,13 @@ def readings(text: str) -> Iterator[list[Token]]:
     signed: list[Token] = [(chunk, _disguised(chunk)) for chunk in chunks if chunk]
     if any(alike is not None for _, alike in signed):
         yield signed
-    for kept in (0, 1):  # "a n u d e": the first letter may be a word of its own
-        joined = _joined(plain, kept)
-        if joined != plain:
-            yield [(word, None) for word in joined]
+    runs = _runs(text)
+    told = [plain]
+    for first, last in ((False, False), (True, False), (False, True), (True, True)):
+        joined = _joined(runs, first, last)
+        if joined not in told:
+            told.append(joined)
+            yield [(word, _disguised(word)) for word in joined]
 
 
 def _disguised(word: str) -> str | None:
@@ -130,16 +150,36 @@ def _disguised(word: str) -> str | None:
     return alike if any(map(str.isascii, letters)) or set(letters) <= TWINS else None
 
 
-def _joined(plain: list[str], kept: int) -> list[str]:
-    """The words with runs of three and more single letters made one word, but for the first `kept` of each."""
+def _runs(text: str) -> list[list[str]]:
+    """The words of a text; pieces of what may be one word that was cut up stand together, each other word alone."""
+    runs: list[list[str]] = []
+    for chunk in text.translate(_CutWords()).split():
+        for piece, together in groupby(filter(None, chunk.split("-")), _is_piece):
+            run = list(together)
+            if not piece:
+                runs += [[word] for word in run]
+            elif runs and _are_letters(runs[-1]) and _are_letters(run):
+                runs[-1] += run
+            else:
+                runs.append(run)
+    return runs
+
+
+def _is_piece(word: str) -> bool:
+    return len(word) <= SHORT and word.isalpha() and not _in(ord(word[0]), UNSPACED)
+
+
+def _are_letters(run: list[str]) -> bool:
+    """Whether they are single letters, which blanks do not part."""
+    return _is_piece(run[0]) and max(map(len, run)) == 1
+
+
+def _joined(runs: list[list[str]], first: bool, last: bool) -> list[str]:
+    """The runs as words. With `first` and `last`, a letter at that end of one is left out where it may be a word."""
     found: list[str] = []
-    run: list[str] = []
-    for word in [*plain, ""]:
-        if len(word) == 1 and word.isalpha() and not _in(ord(word), UNSPACED):
-            run.append(word)
-            continue
-        if len(run) >= 3 + kept:
-            run = [*run[:kept], "".join(run[kept:])]
-        found += [*run, word] if word else run
-        run = []
+    for run in runs:
+        start = int(first and run[0] in ALONE)
+        end = len(run) - int(last and run[-1] in ALONE)
+        whole = "".join(run[start:end])
+        found += [*run[:start], whole, *run[end:]] if len(whole) >= LEAST else run
     return found

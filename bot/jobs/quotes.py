@@ -1,7 +1,7 @@
 """Quotes: what a member asks for, read, checked, counted and stored; nothing is drawn before it is accepted."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -38,7 +38,9 @@ FACELESS_PRODUCTION = (
     "production_mode to false to choose that yourself."
 )
 FACE = "face_folder"
+NEGATIVE = "negative_prompt"
 OF_A_PERSON = ("weight", "face_id_weight", "start_merge_step")
+A_TITLE, A_LABEL, A_NAME = "The title", "A label", "A person's name"
 MOST_CELLS = 5
 """As many cells a refusal names."""
 NOBODY_ELSE = "nobody: each face stays who it is"
@@ -93,7 +95,8 @@ class Quotes:
         document, sweep = await asyncio.to_thread(self._expand, owner, text, settings)
         names_people = FACE in document.base or any(FACE in axis.names for axis in document.axes)
         told = sweep.name or title
-        planned = await self._checked(owner, sweep.recipes, "" if names_people else settings.get(FACE), told)
+        from_set = "" if names_people else settings.get(FACE)
+        planned = await self._checked(owner, sweep.recipes, from_set, told, _labels(document, sweep))
         axes = tuple((axis.name, tuple(axis.labels)) for axis in sweep.axes)
         return await self._jobs.create(
             kind="sweep",
@@ -216,10 +219,22 @@ class Quotes:
             keep=lambda: self._images.keep(image, png),
         )
 
-    async def _checked(self, owner: Member, recipes: Sequence[Recipe], from_set: Value = "", title: str = "") -> Plan:
+    async def name(self, owner: Member, name: str) -> None:
+        """Raises Refusal for a person's name that is on the operators' list, and shows it to them."""
+        await self._let_through(owner, (), [(A_NAME, name)], "added")
+
+    async def _checked(
+        self,
+        owner: Member,
+        recipes: Sequence[Recipe],
+        from_set: Value = "",
+        title: str = "",
+        labels: Iterable[str] = (),
+    ) -> Plan:
         """The plan of recipes that can be drawn, of people whom the member may draw. Raises CannotDraw, Refusal.
 
-        `from_set` is the member's face_folder where it is theirs that stands in the recipes; `title` is shown to all.
+        `from_set` is the member's face_folder where it is theirs that stands in the recipes; `title` and `labels` are
+        shown to all.
         """
         set_names = frozenset(name.strip() for name in str(from_set or "").split(","))
         people = await written(self._faces, owner, (name for each in recipes for name in each.people), set_names)
@@ -230,28 +245,33 @@ class Quotes:
                 self._renderer.check(recipe)
             return plan(named)
 
-        await self._let_through(owner, named, title)
+        others = [(A_TITLE, title), *((A_NAME, name) for name in sorted(set(people.values())))]
+        others += [(A_LABEL, label) for label in labels]
+        await self._let_through(owner, [recipe.prompt for recipe in named], others)
         return await asyncio.to_thread(planned)  # a thousand recipes take longer than the event loop may wait
 
-    async def _let_through(self, owner: Member, recipes: Sequence[Recipe], title: str) -> None:
-        """Refuse prompts, and a title, that are on the operators' list, before anything is drawn. Raises Refusal.
+    async def _let_through(
+        self, owner: Member, prompts: Sequence[str], others: Sequence[tuple[str, str]], done: str = "queued"
+    ) -> None:
+        """Refuse prompts, and other texts (what each is, and how it reads), that are on the operators' list.
 
-        Operators are shown the first one. What is only to be behind a spoiler is drawn.
+        That is before anything is drawn. Operators are shown the first one. What is only to be behind a spoiler is
+        drawn. Raises Refusal, which says that nothing was `done`.
         """
-        prompts = [recipe.prompt for recipe in recipes]
-        read = await asyncio.to_thread(lambda: [self._gate.prompt(said) for said in (*prompts, title)])
-        hits = [(n, hit) for n, hit in enumerate(read, start=1) if hit is not None and hit.verdict is Verdict.WITHHOLD]
+        texts = [*prompts, *(text for _, text in others)]
+        read = await asyncio.to_thread(lambda: [self._gate.prompt(text) for text in texts])
+        hits = [(n, hit) for n, hit in enumerate(read) if hit is not None and hit.verdict is Verdict.WITHHOLD]
         if not hits:
             return
         first, hit = hits[0]
-        await self._incidents.note(owner, hit, [*prompts, title][first - 1])
-        if first > len(prompts):
-            which = "The title"
+        await self._incidents.note(owner, hit, texts[first])
+        if first >= len(prompts):
+            which = others[first - len(prompts)][0]
         else:
-            cells = [number for number, _ in hits if number <= len(prompts)]
+            cells = [number + 1 for number, _ in hits if number < len(prompts)]
             which = "The prompt" if len(prompts) == 1 else f"The prompt of {_cells(cells)}"
         raise Refusal(
-            f"{which} holds something that this console's operators do not want drawn. Nothing was queued, and they "
+            f"{which} holds something that this console's operators do not want drawn. Nothing was {done}, and they "
             "are shown what was asked."
         )
 
@@ -289,6 +309,13 @@ def _in_turn(planned: Plan, cells: Sequence[tuple[str, Mapping[str, int] | None]
 def _at(cell: Cell, sweep: Sweep) -> dict[str, int]:
     """A cell's index by axis, without the axes it does not lie on."""
     return {axis.name: index for axis, index in zip(sweep.axes, cell.at, strict=True) if index is not None}
+
+
+def _labels(document: Document, sweep: Sweep) -> Iterable[str]:
+    """What stands beside pictures of a sweep, but for negative prompts as they are: these may name what is avoided."""
+    chosen = [label for axis in document.axes for label in axis.labels]
+    shown = [label for axis in sweep.axes if NEGATIVE not in axis.name.split("+") for label in axis.labels]
+    return dict.fromkeys([*chosen, *shown])
 
 
 def _whom(recipes: Sequence[Recipe]) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,7 @@ from bot.store.jobs import Jobs
 from bot.store.ledger import Ledger
 from bot.store.owed import OwedStore
 from bot.store.schema import IncidentRow
-from tests.bot.studio import Detailer, quotes_of
+from tests.bot.studio import Detailer, people, photo, quotes_of
 from tests.bot.test_worker import MINA, at_work
 from tests.bot.warden import Warden, seen
 
@@ -138,6 +138,48 @@ async def test_a_title_is_read_too_for_it_is_shown_to_all(sessions: Sessions, fa
     with pytest.raises(Refusal, match="The title holds something"):
         await quotes.sweep(MINA, Place(CHANNEL, 1), sweep, "mine")
     assert [each.prompt for each in await incidents(sessions)] == ["much gore"]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "what", "shown"),
+    [
+        ('zip: [{steps: [2, 3], labels: [few, "much gore"]}]', "A label", "much gore"),
+        ('parameters: {negative_prompt: {values: [a, b], labels: [few, "much gore"]}}', "A label", "much gore"),
+        ('{run_cap: 1, parameters: {prompt: ["a hat", "much gore"]}}', "A label", "much gore"),
+        ("base: {face_folder: Gorey gore}", "A person's name", "Gorey gore"),
+        ("parameters: {face_folder: [mina, Gorey gore]}", "A person's name", "Gorey gore"),
+        ('parameters: {negative_prompt: ["", gore]}', None, None),
+    ],
+)
+async def test_labels_and_names_are_read_too_but_no_negative_prompts(
+    sessions: Sessions, faces: Faces, tmp_path: Path, sheet: str, what: str | None, shown: str | None
+) -> None:
+    gate = Warden()
+    gate.words = {"gore": Verdict.WITHHOLD}
+    await people(faces, "mina", "Gorey gore")
+    quotes = quotes_of(sessions, faces, JobQueue(8), tmp_path, Detailer(), gate=gate)
+    quoting = quotes.sweep(MINA, Place(CHANNEL, 1), sheet.encode(), "mine")
+    if what is None:
+        assert await quoting
+    else:
+        with pytest.raises(Refusal, match=f"^{what} holds something .* Nothing was queued") as told:
+            await quoting
+        assert "gore" not in str(told.value)
+    assert [each.prompt for each in await incidents(sessions)] == [shown] * (what is not None)
+
+
+async def test_a_name_of_the_list_is_in_no_quote_of_any_kind(sessions: Sessions, faces: Faces, tmp_path: Path) -> None:
+    gate = Warden()
+    gate.words = {"gore": Verdict.WITHHOLD}
+    await people(faces, "Gorey gore")
+    quotes = quotes_of(sessions, faces, JobQueue(8), tmp_path, Detailer(), gate=gate)
+    here, asked = Place(CHANNEL, 1), {"prompt": "x", "face_folder": "gorey gore"}
+    with pytest.raises(Refusal, match=r"^A person's name holds"):
+        await quotes.imagine(MINA, here, asked, 1)
+    with pytest.raises(Refusal, match=r"^A person's name holds"):
+        await quotes.face_test(MINA, here, "gorey gore", "rain", 1, 1)
+    with pytest.raises(Refusal, match=r"^A person's name holds"):
+        await quotes.detail(MINA, here, asked, photo(80, 80), "a.png")
 
 
 async def test_all_of_a_job_goes_behind_spoilers_where_the_rules_of_its_owner_say_so(

@@ -235,3 +235,23 @@ async def test_a_sweep_over_how_a_person_enters_needs_a_person(
     assert (await studio.sweep(MINA, HERE, alone, "f")).notes == ((note,) if note else ())
     named = json.dumps({"base": {"face_folder": "mina"}, "parameters": axes}).encode()
     assert (await studio.sweep(MINA, HERE, named, "f")).notes == ()
+
+
+async def test_a_trigger_that_stands_twice_is_refused_before_anybody_waits(
+    studio: Quotes, faces: Faces, sessions: Sessions, jobs: Jobs
+) -> None:
+    await people(faces, "mina", "theo")
+    twice = r'prompt: "a man img, img" holds the trigger word "img" 2 times; write it once, right after a class word'
+    asked: dict[str, Value] = {"prompt": "a man img, img", "face_folder": "mina"}
+    with pytest.raises(SweepError, match=f"^{twice}"):
+        await studio.imagine(MINA, HERE, asked, 1)
+    with pytest.raises(SweepError, match=f"^{twice}"):
+        await studio.detail(MINA, HERE, {**asked, "detail": False}, photo(80, 80), "a.png")
+    with pytest.raises(SweepError, match=r"^parameters\." + twice):
+        await studio.sweep(MINA, HERE, b"{parameters: {prompt: ['a man', 'a man img, img'], face_folder: [mina]}}", "f")
+    await MemberSettings(sessions).put(MINA.id, "prompt", "a man img, img")
+    with pytest.raises(SweepError, match=f"^{twice}"):
+        await studio.sweep(MINA, HERE, b"{parameters: {face_folder: [mina, theo]}}", "f")
+    assert await jobs.unended(MINA.id) == []
+    assert await studio.face_test(MINA, HERE, "mina", "rain", 1, 1)  # an idea stands in place of their prompt
+    assert await studio.imagine(MINA, HERE, {"prompt": "a man img, img"}, 1)

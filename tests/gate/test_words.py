@@ -16,6 +16,10 @@ PLAIN = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=12)
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e\ufe0f\U000e0041\x01"
 ACCENTS = "\u0300\u0301\u0308\u0327\u0336\u20dd"
 AROUND = ["", " ", "(", ":1.2)", ", ", ". ", "—", "\n", "_", "/", '"', "🩸", "\u3000", "!", "|"]
+CUTS = [*'-._/,;:~*+()[]{}|"🩸·', ")(", "--", ":1.2)(", "][", "…"]
+SHORT_ONES = ["a", "i", "of", "in", "to", "up", "he", "ll", "as", "re", "nu", "de", "go", "be", "an", "al", "ss"]
+LONGER_ONES = ["grape", "drape", "blue", "deli", "rude", "nudge", "angora", "class", "therapist", "the", "cockpit"]
+LISTED = ("nude", "rape", "gore", "anal", "hell", "asses", "ass", "cock", "reup*")
 LOOKS = {"o": "0οо", "i": "1!іı", "l": "1|ł", "e": "3еé€", "a": "4@аα", "s": "5$ѕ", "t": "7", "c": "с", "p": "р"}  # noqa: RUF001
 
 
@@ -80,10 +84,60 @@ def test_a_word_is_not_found_inside_of_a_longer_one(word: str, before: str, afte
     assert found(listed(word), f"a {before}\u0301{word}\u0301{after}") == expected
 
 
+@st.composite
+def cut(draw: st.DrawFn, word: str) -> str:
+    """The word in pieces of one or two letters between signs, or in single letters between signs or blanks."""
+    if draw(st.booleans()):
+        return "".join(letter + draw(st.sampled_from([*CUTS, " ", "  ", "\n"])) for letter in word[:-1]) + word[-1]
+    pieces = []
+    while word:
+        size = draw(st.integers(1, 2))
+        pieces.append(word[:size])
+        word = word[size:]
+    return "".join(piece + draw(st.sampled_from(CUTS)) for piece in pieces[:-1]) + pieces[-1]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12),
+    st.sampled_from(["", "a portrait of a ", "oil, (", "I, ", "to ", "n\u200bu "]),
+    st.sampled_from(["", ", a boat", " in oil", ":1.3)", " y más"]),
+    st.data(),
+)
+def test_a_word_that_is_cut_into_pieces_is_found(word: str, before: str, after: str, data: st.DataObject) -> None:
+    assert found(listed("unrelated", word), before + data.draw(cut(word)) + after) == word
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from(SHORT_ONES + LONGER_ONES)),
+    st.sampled_from([" ", ", ", "\n", " - ", ") (", "'", "’"]),  # noqa: RUF001
+)
+def test_ordinary_words_are_not_put_together(ordinary: list[str], between: str) -> None:
+    assert found(listed(*LISTED), between.join(ordinary)) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("abcdefghij", min_size=3, max_size=5), min_size=2, max_size=4), st.data())
+def test_words_of_three_letters_and_more_are_no_pieces(ordinary: list[str], data: st.DataObject) -> None:
+    text = "".join(word + data.draw(st.sampled_from([*CUTS, " "])) for word in ordinary)
+    assert found(listed("".join(ordinary), "".join(ordinary[:2])), text) is None
+
+
 @pytest.mark.parametrize(
     ("entry", "text"),
     [
         ("gore", "GORE, (gore:1.2)"),
+        ("gore", "go-re"),
+        ("gore", "(go)(re)"),
+        ("gore", "(go:1.2)(re:0.8)"),
+        ("gore", "[go:re:0.5]"),
+        ("gore", "go_r.e, g\u200bo"),
+        ("gore", "g.o.r.е"),  # noqa: RUF001
+        ("gore", "[gore], gore:1.3"),
+        ("gore", "a g.o.r.e, a boat"),
+        ("severed head", "se-ve-re-d h e a d"),
+        ("behead*", "be-he-ad-in-g"),
         ("gore", "g0re"),
         ("gore", "g.o.r.e"),
         ("gore", "a g o r e scene"),
@@ -132,6 +186,12 @@ def test_these_are_found(entry: str, text: str) -> None:
         ("pot", "открытый рот"),
         ("हिंसा", "हंस"),
         ("abc", "a b"),
+        ("nude", "blue nu deli, nu de, (nu) (de)"),
+        ("rape", "grape, drape, g r a p e, the G.R.A.P.E"),
+        ("ass", "a s s e m b l y, as-se-mb-ly"),
+        ("hell", "he'll come, I’ll go"),  # noqa: RUF001
+        ("therapist", "the-rapist"),
+        ("us", "u-s"),
     ],
 )
 def test_these_are_not_found(entry: str, text: str) -> None:
@@ -171,6 +231,8 @@ def test_any_entry_that_is_taken_is_found_as_it_is_written(entry: str, around: s
         "a b c d " * 800,
         "\u200b" * 3_000,
         "@$!|" * 800,
+        "go-" * 1_000,
+        "a-bc d e " * 400,
     ],
 )
 def test_a_hostile_prompt_takes_work_in_proportion_to_its_length(hostile: str) -> None:

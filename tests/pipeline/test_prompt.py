@@ -273,7 +273,7 @@ def test_a_person_that_cannot_be_drawn_is_refused_with_a_sentence(v2, pixels, em
     )
     with pytest.raises(BadRecipe, match="A face needs at least one photo"):
         encode_identity(v2, "man img", "", pixels[:0], embeddings[:0], 4)
-    with pytest.raises(BadRecipe, match="starts the prompt"):
+    with pytest.raises(BadRecipe, match="The prompt starts with the trigger word"):
         encode_identity(v2, "img man", "", pixels, embeddings)
     with pytest.raises(ValueError, match="one face embedding for each of 3 photos, got 2"):
         encode_identity(v2, "man img", "", pixels, embeddings[:2])

@@ -13,7 +13,9 @@ from transformers import CLIPTokenizer
 
 from pipeline import trigger
 from pipeline.errors import BadRecipe
-from sweeps.recipe import has_trigger
+from sweeps.errors import SweepError
+from sweeps.recipe import has_trigger, resolve
+from sweeps.words import quote
 
 FOLDER = Path(__file__).parents[1] / "data" / "tokenizer"
 VOCABULARY = json.loads((FOLDER / "vocab.json").read_text("utf-8"))
@@ -89,6 +91,21 @@ def test_text_and_tokens_agree_on_where_a_trigger_stands(text):
         assert found is has_trigger(text)
 
 
+@given(ASCII)
+@settings(max_examples=400, deadline=None)
+def test_what_is_refused_for_its_triggers_is_refused_before_it_is_drawn_too(text):
+    """Of the words alone, in the same words."""
+    try:
+        resolve({"prompt": text, "face_folder": "mina"})
+    except SweepError as error:
+        (problem,) = error.problems
+        assert f"The prompt{problem.message.removeprefix(quote(text))}." == refusal(text)
+        return
+    if has_trigger(text):
+        ids = trigger.read(trigger.triggered(TOKENIZERS[0]), text).ids
+        assert ids.count(IMG) == 1 and ids[0] != IMG
+
+
 @pytest.mark.parametrize("text", ["man IMG", "man (img:1.2)", "man\nimg's"])
 def test_the_trigger_is_found_in_any_case_and_between_signs(text):
     assert IMG in trigger.read(trigger.triggered(TOKENIZERS[0]), text).ids
@@ -126,16 +143,16 @@ def test_the_copy_is_made_once_and_goes_with_its_tokenizer():
         ("man img img", 'The prompt holds the trigger word "img" 2 times; write it once'),
         ("man img, man IMG, (img)", 'The prompt holds the trigger word "img" 3 times; write it once'),
         ("man img" + " a" * 90 + " img", 'The prompt holds the trigger word "img" 2 times; write it once'),
+        ("img man", 'The prompt starts with the trigger word "img"; write it once'),
     ],
 )
-def test_there_is_exactly_one_trigger(prompt, how):
+def test_there_is_exactly_one_trigger_and_never_at_the_start(prompt, how):
     assert refusal(prompt) == f'{how}, right after a class word, such as "man img".'
 
 
 @pytest.mark.parametrize(
     ("prompt", "how"),
     [
-        ("img man", "starts the prompt"),
         ("<|startoftext|> img man", 'follows "<|startoftext|>"'),
         ("man <|endoftext|>img", 'follows "<|endoftext|>"'),
         ("man! img", 'follows "!"'),  # a token added to the second tokenizer

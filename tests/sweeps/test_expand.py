@@ -304,3 +304,19 @@ def test_run_cap_holds_for_included_cells_too() -> None:
     sweep = expand(parse(text))
     assert [recipe.steps for recipe in sweep.recipes] == [7, 8]
     assert sweep.left_out == 2
+
+
+def test_a_cell_whose_triggers_cannot_be_drawn_is_named_where_its_prompt_stands() -> None:
+    """Once its braces are cells: each of these has one trigger, or two."""
+    choices = "'a {man img|woman}, {a hat|img}'"
+    expand(parse(f"parameters: {{prompt: {choices}}}"))  # nobody is drawn
+    said = '"a man img, img" holds the trigger word "img" 2 times; write it once, right after a class word, such as'
+    for text, path in (
+        (f"{{base: {{face_folder: mina}}, parameters: {{prompt: {choices}}}}}", "parameters.prompt"),
+        (f"{{parameters: {{prompt: {choices}, face_folder: [mina, theo]}}}}", "parameters.prompt"),
+        (f"{{base: {{face_folder: mina, prompt: {choices}}}}}", "base.prompt"),
+        ("{base: {face_folder: mina}, zip: [{prompt: [a man, 'a man img, img'], steps: [2, 3]}]}", "zip[0].prompt"),
+    ):
+        with pytest.raises(SweepError) as refused:
+            expand(parse(text))
+        assert str(refused.value) == f'{path}: {said} "man img"'

@@ -210,3 +210,43 @@ def test_what_the_text_encoders_read_alike_without_a_trigger_is_one_base() -> No
 )
 def test_a_person_who_is_named_is_drawn_unless_detail_was_turned_off(settings: dict[str, Value], drawn: bool) -> None:
     assert resolve(settings, defaults={"detail": False}).detail is drawn
+
+
+ONCE = '; write it once, right after a class word, such as "man img"'
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fault"),
+    [
+        ("man img, a woman img", 'holds the trigger word "img" 2 times'),
+        ("(IMG:1.2) img img", 'holds the trigger word "img" 3 times'),
+        (" img of a man", 'starts with the trigger word "img"'),
+        ("a man img, an imgur", None),
+        ("a man", None),
+    ],
+)
+def test_a_prompt_that_cannot_be_drawn_for_its_triggers_is_refused_where_a_person_is_drawn(
+    prompt: str, fault: str | None
+) -> None:
+    people: list[dict[str, Value]] = [
+        {},
+        {"face_folder": "a, b"},
+        {"production_mode": True},
+        {"detail": False, "start_merge_step": 5},
+    ]
+    for person in people:
+        values: dict[str, Value] = {"prompt": prompt, "face_folder": "mina", **person}
+        if fault is None:
+            assert resolve(values).prompt == prompt
+            continue
+        with pytest.raises(SweepError) as refused:
+            resolve(values, production={"detail": True})
+        assert str(refused.value) == f'prompt: "{prompt}" {fault}{ONCE}'
+
+
+def test_triggers_are_let_be_where_nobody_is_drawn_and_in_what_was_asked_before() -> None:
+    values: dict[str, Value] = {"prompt": "man img, a woman img"}
+    assert resolve({**values, "detail": True}).face_folder == ""
+    assert not resolve({**values, "face_folder": "mina", "detail": False}).identity_in_base
+    asked = replace(NAMED, prompt="man img, a woman img")
+    assert Recipe.from_dict(asked.as_dict()) == asked

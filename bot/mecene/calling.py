@@ -19,11 +19,20 @@ class Trouble(Exception):
     """What came instead of an answer, in words of ours: nothing that the server said stands in them.
 
     `passes` says whether the same call may do another time, and `wait` in how many seconds. `status` is the answer's.
+    `timed_out` says that nothing came in time: whoever asks next would wait as long.
     """
 
-    def __init__(self, said: str, *, passes: bool = False, wait: float | None = None, status: int = 0) -> None:
+    def __init__(
+        self,
+        said: str,
+        *,
+        passes: bool = False,
+        wait: float | None = None,
+        status: int = 0,
+        timed_out: bool = False,
+    ) -> None:
         super().__init__(said)
-        self.passes, self.wait, self.status = passes, wait, status
+        self.passes, self.wait, self.status, self.timed_out = passes, wait, status, timed_out
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ async def answer(http: aiohttp.ClientSession, call: Call, *, seconds: float, mos
                 with attempt:
                     return await _once(http, call, most_bytes)
     except TimeoutError:
-        raise Trouble(f"it did not answer within {seconds:g} s") from None
+        raise Trouble(f"it did not answer within {seconds:g} s", timed_out=True) from None
     raise AssertionError("the last try returns or raises")
 
 
@@ -68,6 +77,8 @@ async def _once(http: aiohttp.ClientSession, call: Call, most_bytes: int) -> byt
             return bytes(body)
     except aiohttp.ClientPayloadError:
         raise Trouble("its answer broke off", passes=True) from None
+    except aiohttp.ServerTimeoutError:
+        raise Trouble("it did not take the connection in time", timed_out=True) from None
     except aiohttp.ClientConnectionError as error:
         raise Trouble(f"it cannot be reached ({type(error).__name__})", passes=True) from None
     except (aiohttp.ClientError, ValueError) as error:

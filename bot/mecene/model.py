@@ -120,7 +120,8 @@ class Model:
             async with asyncio.timeout(self._seconds):
                 await self._collect(wish)
         except TimeoutError:
-            raise Trouble(f"it took longer than {self._seconds:g} s") from None
+            slow = f"it took longer than {self._seconds:g} s"
+            raise Trouble(slow, timed_out=not wish.ideas) from None
 
     async def _collect(self, wish: "_Wish") -> None:
         """Ask for what is missing, a few times at most. Raises Trouble where it gives nothing that can be used."""

@@ -1,4 +1,4 @@
-"""Outages: a server that failed a few times is left alone for a while, and the log hears of it once."""
+"""Outages: a server that hangs, or failed a few times, is left alone for a while, and the log hears of it once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from purgatory.domain.model import HALF_OPENED, OpenedState
 
 from bot.mecene.calling import Trouble
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 log = structlog.get_logger("atelier.mecene")
 
 FAILURES = 3
-"""After so many in a row it is left alone,"""
+"""After so many in a row, or one that took all the time there was, it is left alone,"""
 PAUSE_SECONDS = 30.0
-"""for so long. Then one call tries whether it is well."""
+"""for so long. Then one call tries whether it is well, and no other waits with it."""
 
 
 class Outage:
@@ -31,12 +31,16 @@ class Outage:
     async def guarded(self, call: Callable[[], Awaitable[T]]) -> T:
         """What the call returns. Raises Trouble, at once and without calling while the server is left alone."""
         breaker = await self._breakers.get_breaker(self._event)
+        if breaker.context.state == HALF_OPENED:
+            raise Trouble("it is left alone until it is known to be well")
         try:
             async with breaker:
                 answer = await call()
         except OpenedState:
-            raise Trouble("it is left alone for a while, after it failed several times") from None
+            raise Trouble("it is left alone for a while, after it failed") from None
         except Trouble as trouble:
+            if trouble.timed_out:
+                breaker.context.set_state(OpenedState(self._event))
             if not self._told:
                 self._told = True
                 log.warning(self._event, reason=str(trouble))

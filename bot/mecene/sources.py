@@ -13,7 +13,8 @@ from bot.mecene.lists import read_lists
 from bot.mecene.model import Model, Server
 from bot.settings import BadSettings, Settings
 
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 2.0
+"""Enough for a packet to be lost on the way and sent again."""
 
 
 @asynccontextmanager

@@ -26,7 +26,10 @@ def said(text: str) -> web.Response:
 
 
 class Chat:
-    """Keeps what it was asked. `manners` are how it answers, in turn; behind the last, and without any, it is good."""
+    """Keeps what it was asked. `manners` are how it answers, in turn; behind the last, and without any, it is good.
+
+    Where there are `raw` bytes, they are its answer, whatever it was asked.
+    """
 
     def __init__(self) -> None:
         self.address = ""
@@ -35,6 +38,8 @@ class Chat:
         self.models: Any = {"data": [{"id": "first"}, {"id": "second"}]}
         self.manners: list[str] = []
         self.always = "good"
+        self.raw: bytes | None = None
+        self.packing = "identity"
         self.elsewhere = 0
         self._told = 0
 
@@ -51,6 +56,9 @@ class Chat:
         asked = await request.json()
         self.asked.append(asked)
         self.keys.append(request.headers.get("Authorization", ""))
+        if self.raw is not None:
+            packed = {"Content-Encoding": self.packing}
+            return web.Response(body=self.raw, content_type="application/json", headers=packed)
         manner = self.manners.pop(0) if self.manners else self.always
         if manner == "cut":
             response = web.StreamResponse(headers={"Content-Length": "5000", "Content-Type": "application/json"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from bot.domain.ports import Idea
-from bot.mecene.client import Client
+from bot.mecene.client import MOST_HEALTH_BYTES, Client, Patience
 from bot.mecene.grammar import Grammar
 from bot.mecene.outage import PAUSE_SECONDS
 from bot.mecene.wire import MOST_TOLD_BYTES, Mistold, read_ideas
@@ -33,30 +34,44 @@ class Elsewhere:
         return [Idea(f"fallback {number} {theme} {person}", "", ()) for number in range(count)]
 
 
+Answer = web.Response | float | str
+"""A float is as many seconds of silence."""
+
+
 class Service:
     """A service that answers as it is told to, in turn, and keeps what it was asked."""
 
     def __init__(self) -> None:
         self.address = ""
         self.asked: list[Any] = []
-        self.answers: list[web.Response | float | str] = []
+        self.answers: list[Answer] = []
+        self.greeted = 0
+        self.healths: list[Answer] = [health_of("grammar")]
+
+    async def get_health(self, request: web.Request) -> web.StreamResponse:
+        self.greeted += 1
+        return await self._next(self.healths)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return await self._next(self.answers)
+
+    async def _next(self, answers: list[Answer]) -> web.StreamResponse:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, float):
             await asyncio.sleep(answer)
-            answer = "{}"
+            answer = answer_of(GOOD)
         if isinstance(answer, str):
             return web.Response(text=answer, content_type="application/json")
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
 
 @asynccontextmanager
-async def served(*answers: web.Response | float | str) -> AsyncIterator[Service]:
+async def served(*answers: Answer) -> AsyncIterator[Service]:
     service = Service()
     service.answers = list(answers)
     app = web.Application()
+    app.router.add_get("/health", service.get_health)
     app.router.add_post("/ideas", service.post)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -71,6 +86,10 @@ async def served(*answers: web.Response | float | str) -> AsyncIterator[Service]
 
 def answer_of(*ideas: Any) -> str:
     return json.dumps({"ideas": list(ideas)})
+
+
+def health_of(source: str) -> str:
+    return json.dumps({"ready": True, "source": source})
 
 
 async def test_the_services_ideas_are_those_of_the_grammar_in_it(service: str, http: aiohttp.ClientSession) -> None:
@@ -117,13 +136,13 @@ async def test_the_person_is_passed_on_and_left_out_where_there_is_none(http: ai
 async def test_an_answer_that_is_none_gives_way_to_the_fallback(
     http: aiohttp.ClientSession,
     told: list[structlog.typing.EventDict],
-    answer: web.Response | float | str,
+    answer: Answer,
     calls: int,
     reason: str,
 ) -> None:
     async with served(answer) as service:
-        seconds = 1.0 if isinstance(answer, float) else 60.0
-        client = Client(service.address, http, Elsewhere(), seconds=seconds)
+        patience = Patience(grammar=1.0 if isinstance(answer, float) else 60.0)
+        client = Client(service.address, http, Elsewhere(), patience=patience)
         ideas = await client.ideas("noir", 2, 1, "man")
     assert [idea.prompt for idea in ideas] == ["fallback 0 noir man", "fallback 1 noir man"]
     assert len(service.asked) == calls
@@ -158,6 +177,105 @@ async def test_an_outage_is_one_line_and_the_service_is_left_alone_until_it_may_
         service.answers = [web.Response(status=404)]
         await client.ideas("noir", 1, 1)
         assert len(ours(told)) == 2  # another outage
+
+
+async def test_one_that_hangs_is_found_out_by_its_health_once_and_then_left_alone(
+    http: aiohttp.ClientSession, told: list[structlog.typing.EventDict], clock: Clock
+) -> None:
+    async with served(answer_of(GOOD)) as service:
+        service.healths = [30.0]
+        client = Client(service.address, http, Elsewhere(), patience=Patience(health=1.0))
+        for _ in range(4):
+            assert (await client.ideas("noir", 1, 1))[0].prompt == "fallback 0 noir "
+        assert service.greeted == 1 and ours(told) == [(LINE, "it did not answer within 1 s")]
+        clock.passed += PAUSE_SECONDS + 1
+        await asyncio.gather(*(client.ideas("noir", 1, 1) for _ in range(5)))
+        assert service.greeted == 2 and len(ours(told)) == 1  # one tries, and the others do not wait with it
+        service.healths = [health_of("grammar")]
+        clock.passed += PAUSE_SECONDS + 1
+        for _ in range(2):
+            assert (await client.ideas("noir", 1, 1))[0].prompt == "resting on a pier"
+    assert len(service.asked) == 2  # never while it hung
+
+
+@pytest.mark.parametrize(("source", "prompt"), [("grammar", "fallback 0 noir "), ("model", "resting on a pier")])
+async def test_a_language_model_may_think_for_longer_than_a_grammar(
+    http: aiohttp.ClientSession, source: str, prompt: str
+) -> None:
+    async with served(1.0) as service:
+        service.healths = [health_of(source)]
+        client = Client(service.address, http, Elsewhere(), patience=Patience(grammar=0.2, model=60.0))
+        assert (await client.ideas("noir", 1, 1))[0].prompt == prompt
+
+
+async def test_one_that_hangs_while_it_thinks_is_not_waited_for(
+    http: aiohttp.ClientSession, told: list[structlog.typing.EventDict]
+) -> None:
+    async with served(30.0) as service:
+        service.healths = [health_of("model"), 30.0]
+        client = Client(service.address, http, Elsewhere(), patience=Patience(health=1.0))
+        for _ in range(2):
+            assert (await client.ideas("noir", 1, 1))[0].prompt == "fallback 0 noir "
+    assert service.greeted == 2 and len(service.asked) == 1
+    assert ours(told) == [(LINE, "it did not answer within 1 s")]
+
+
+@pytest.mark.parametrize(
+    ("health", "reason"),
+    [
+        ('{"ready": false, "source": "grammar"}', "it is not ready"),
+        (" " * (MOST_HEALTH_BYTES + 1), "it answered at too great a length"),
+        (web.Response(status=401), "it answered with status 401"),
+        (
+            web.Response(status=302, headers={"Location": "/ideas"}),
+            "it sends us elsewhere (status 302), where we do not go",
+        ),
+    ],
+)
+async def test_a_service_that_is_not_well_is_not_asked_for_ideas(
+    http: aiohttp.ClientSession, told: list[structlog.typing.EventDict], health: Answer, reason: str
+) -> None:
+    async with served(answer_of(GOOD)) as service:
+        service.healths = [health]
+        ideas = await Client(service.address, http, Elsewhere()).ideas("noir", 1, 1)
+    assert ideas[0].prompt == "fallback 0 noir " and not service.asked
+    assert ours(told) == [(LINE, reason)]
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        "well",
+        "[]",
+        "[" * 1_000,
+        "{}",
+        '{"ready": true, "source": ["model"]}',
+        *(web.Response(status=status) for status in (404, 405, 501)),
+    ],
+)
+async def test_a_service_that_tells_nothing_of_itself_is_given_the_most_patience(
+    http: aiohttp.ClientSession, told: list[structlog.typing.EventDict], health: Answer
+) -> None:
+    async with served(1.5) as service:
+        service.healths = [health]
+        client = Client(service.address, http, Elsewhere(), patience=Patience(health=1.0, grammar=0.1, model=1.2))
+        await client.ideas("noir", 1, 1)
+    assert service.asked
+    assert ours(told) == [(LINE, "it did not answer within 1.2 s")]
+
+
+async def test_one_that_takes_no_connection_is_tried_once(told: list[structlog.typing.EventDict]) -> None:
+    with socket.socket() as full, socket.socket() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting.connect(full.getsockname())  # there is room for one, whom nobody lets in
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=0.3)
+        async with aiohttp.ClientSession(timeout=timeout) as http:
+            client = Client("http://127.0.0.1:{1}".format(*full.getsockname()), http, Elsewhere())
+            for _ in range(2):
+                assert len(await client.ideas("noir", 1, 1)) == 1
+    assert ours(told) == [(LINE, "it did not take the connection in time")]
+    assert len(told) == 1  # no retry is told of
 
 
 async def test_nobody_there_is_an_outage_like_any_other(

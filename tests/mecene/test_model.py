@@ -134,6 +134,16 @@ async def test_a_slow_model_is_waited_for_so_long_and_what_came_is_kept(
     assert ours(told)[0][0] == LINE
 
 
+async def test_a_model_that_gives_nothing_in_time_is_left_alone_at_once(
+    chat: Chat, http: aiohttp.ClientSession, told: list[structlog.typing.EventDict]
+) -> None:
+    chat.always = "slow"
+    model = model_of(chat, http, seconds=1.0)
+    for seed in range(3):
+        assert await model.ideas("noir", 2, seed) == await Grammar().ideas("noir", 2, seed)
+    assert len(chat.asked) == 1 and len(ours(told)) == 1
+
+
 async def test_an_outage_is_told_once_and_a_server_that_fails_is_left_alone(
     chat: Chat, http: aiohttp.ClientSession, told: list[structlog.typing.EventDict], clock: Clock
 ) -> None:

@@ -11,8 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
+
+from bot.mecene.client import Client, Patience
+from bot.mecene.grammar import Grammar
+from bot.mecene.outage import PAUSE_SECONDS
+from tests.mecene.conftest import Clock
+from tests.mecene.test_client import Elsewhere
 
 MOST_RESIDENT_BYTES = 159_000_000
 HEAVY = ("torch", "disnake", "sqlalchemy", "PIL", "diffusers", "numpy")
@@ -97,3 +104,19 @@ def test_an_outage_is_one_line_in_the_log_of_a_real_process(tmp_path: Path) -> N
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
         assert len(said.splitlines()) == 1 and "the language model fails" in said
+
+
+async def test_a_process_that_is_stopped_is_left_alone_and_used_again_when_it_goes_on(
+    tmp_path: Path, http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    with command(tmp_path, "--port", "0") as process:
+        client = Client(address_of(process), http, Elsewhere(), patience=Patience(health=2.0))
+        grammar, fallback = await Grammar().ideas("noir", 3, 1), await Elsewhere().ideas("noir", 3, 1)
+        assert await client.ideas("noir", 3, 1) == grammar
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(2):
+            assert await client.ideas("noir", 3, 1) == fallback
+        process.send_signal(signal.SIGCONT)
+        assert await client.ideas("noir", 3, 1) == fallback  # nobody looks before the pause is over
+        clock.passed += PAUSE_SECONDS + 1
+        assert await client.ideas("noir", 3, 1) == grammar

@@ -49,10 +49,11 @@ def configure_log(level: str, secrets: Collection[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Libraries speak up when something is wrong; their chatter is for DEBUG.
-    for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL", "watchfiles"):
+    for library in ("disnake", "aiohttp", "asyncio", "sqlalchemy", "diffusers", "transformers", "PIL"):
         logging.getLogger(library).setLevel("DEBUG" if level == "DEBUG" else "WARNING")
     logging.getLogger("aiohttp.server").addFilter(_plainly)
     logging.getLogger("disnake.client").setLevel("ERROR")  # it warns that there is no voice, which nobody wants here
+    logging.getLogger("watchfiles").setLevel("WARNING")  # it tells of each change, and may see our log change
     logging.getLogger("stamina").setLevel("ERROR")  # it tells of every retry; whoever retries says when it was in vain
 
 

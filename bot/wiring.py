@@ -26,6 +26,7 @@ from bot.jobs.outbox import Outbox
 from bot.jobs.queue import JobQueue
 from bot.jobs.quotes import Quotes, Stores
 from bot.jobs.removal import resuming
+from bot.jobs.sheets import renewed
 from bot.jobs.showing import Showing
 from bot.jobs.worker import Worker
 from bot.mecene.sources import open_ideas
@@ -213,9 +214,20 @@ async def _console(settings: Settings, stop: asyncio.Event) -> None:
             await gallery.forget(gone)
             gallery.touch()  # also where the files are in use elsewhere
 
-        erasure = Erasure(ErasureStore(sessions), images, announcer, forgotten, card_anew)
+        erasure = Erasure(
+            ErasureStore(sessions), images, announcer, forgotten, card_anew, lambda stands: renewed(post, stands)
+        )
         moderation = Moderation(
-            publications, incidents, jobs, images, erasure, audit, outbox.changed, gallery.touch, faces
+            publications,
+            incidents,
+            jobs,
+            images,
+            erasure,
+            audit,
+            outbox.changed,
+            gallery.touch,
+            faces,
+            gate.mistake,
         )
         accounts, web_sessions = Ledger(sessions, tokens), WebSessions(sessions, tokens)
         http = await stack.enter_async_context(aiohttp.ClientSession())

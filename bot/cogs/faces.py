@@ -80,6 +80,7 @@ class FacesCog(Cog):
         await inter.response.defer(ephemeral=True)
         attached = [photo for photo in (photo1, photo2, photo3, photo4, photo5) if photo is not None]
         member = self.services.member(inter)
+        await self.services.quotes.name(member, name)
         try:
             photos = [
                 (each.filename, await self.services.uploads.read(each, MOST_BYTES, MOST_SIZE)) for each in attached
@@ -88,7 +89,7 @@ class FacesCog(Cog):
         except BadUpload as error:
             raise BadUpload(f"{error} Nothing was added.") from error
         uploads = {file: upload for (upload, _), file in zip(photos, added.files, strict=True)}
-        await self._noted(member, "faces add", added.person, photos=len(added.files))
+        await self._noted(member, "faces add", added.person, person=added.person.name, photos=len(added.files))
         examination = await examine(self.services.faces, self.services.renderer, member, added.person, uploads)
         new = [each.name for each in examination.photos if each.file in uploads]
         text = added_text(added, member, examination.findings, new)
@@ -106,7 +107,7 @@ class FacesCog(Cog):
 
         async def share() -> str:
             found = await self.services.faces.share(member, person, shared)
-            await self._noted(member, "faces share", found, shared=shared)
+            await self._noted(member, "faces share", found, person=found.name, shared=shared)
             await self.services.people_changed()
             return shared_text(found)
 
@@ -148,7 +149,8 @@ class FacesCog(Cog):
         async def consented() -> str:
             found = await self.services.faces.consent(member, person, wanted, expires_at, wanted.statement)
             end = None if expires_at is None else expires_at.isoformat()
-            await self._noted(member, "faces consent", found, always=True, scope=wanted.value, expires_at=end)
+            terms = {"person": found.name, "scope": wanted.value, "expires_at": end}
+            await self._noted(member, "faces consent", found, always=True, **terms)
             await self.services.people_changed()
             return consent_text(found)
 
@@ -237,13 +239,13 @@ class FacesCog(Cog):
         fitting = [(called, name) for called, name in photos if typed.lower() in called.lower() and len(name) <= 100]
         return [disnake.OptionChoice(short(called, 100), name) for called, name in fitting[:MOST_CHOICES]]
 
-    async def _noted(self, member: Member, act: str, person: Person, *, always: bool = False, **detail: object) -> None:
+    async def _noted(self, member: Member, act: str, whom: Person, *, always: bool = False, **detail: object) -> None:
         """What an operator does with somebody else's person stands in the audit log; a deleted name does not.
 
-        What concerns consent does `always`, whoever does it.
+        What concerns consent does `always`, whoever does it. A `person` in it is blanked when they are revoked.
         """
-        if always or person.owner_id != member.id:
-            whose = f"member {person.owner_id}" if person.owner_id is not None else "everybody's"
+        if always or whom.owner_id != member.id:
+            whose = f"member {whom.owner_id}" if whom.owner_id is not None else "everybody's"
             await self.services.audit.note(member, act, whose, **detail)
 
     def _choices(

@@ -201,7 +201,7 @@ class QueueCog(Cog):
             return " · ".join([f"{number}. a job on another server", *told])
         if cost := price(stored):
             told.append(cost)
-        return " · ".join([f"{number}. {_entry(job, member)}", *told])
+        return " · ".join([f"{number}. {_entry(stored, member)}", *told])
 
     async def _aside(self, inter: ApplicationCommandInteraction) -> disnake.Embed:
         jobs, member = await self.services.jobs.dead(inter.guild_id, MOST_LINES), self.services.member(inter)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Kind(StrEnum):
@@ -95,4 +96,4 @@ class Act:
     actor: str
     act: str
     target: str
-    detail: Mapping[str, object]
+    detail: Mapping[str, Any]

@@ -1,10 +1,15 @@
 """Erasure: pictures that are to be gone, from the disk, the wall and the channels; and the receipt for it."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Self
 
 DISK = 0
 """In place of a channel's id: what is withdrawn are pictures (SHA-256) from the images folder."""
+
+PERSON = -1
+"""In place of a channel's id: what is noted down is a `Departure`."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,60 @@ class Withdrawal:
     @property
     def link(self) -> str:
         """The message's address in Discord; a private one's where no server is known."""
-        return f"https://discord.com/channels/{self.guild_id or '@me'}/{self.channel_id}/{self.message_id}"
+        return message_link(self.guild_id, self.channel_id, self.message_id)
+
+
+def message_link(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """A message's address in Discord; a private one's where no server is known."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A picture's place on the wall: how many members starred it, and how many rated it."""
+
+    stars: int = 0
+    ratings: int = 0
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What an erasure would take of one picture beside its records and its file.
+
+    `message` and `sheets` are addresses in Discord, of what carries it; `entry` is its place on the wall.
+    """
+
+    message: str | None = None
+    sheets: tuple[str, ...] = ()
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """A picture as who would delete it sees it: how it is called, whose it is, its PNG (None: it cannot be read).
+
+    `foreseen` is what would go with it; what is `withheld` was posted nowhere.
+    """
+
+    name: str
+    owner: str
+    prompt: str
+    png: bytes | None
+    foreseen: Foreseen
+    withheld: bool = False
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A person who was revoked `at` that moment, and of whom something may be left: the name, or files of pictures.
+
+    The name was theirs `since` then (None: ever); what is older is of somebody else who had it.
+    """
+
+    id: int
+    name: str
+    since: datetime | None
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -50,6 +108,7 @@ class ErasureReceipt:
     """What is gone, in numbers. What is `left` could not be reached or deleted yet; the console goes on trying.
 
     `stuck` are the addresses of messages that Discord does not let the console change: somebody is to delete them.
+    `sheets` are the contact sheets among all those messages.
     """
 
     pictures: int = 0
@@ -59,3 +118,13 @@ class ErasureReceipt:
     messages_left: int = 0
     files_left: int = 0
     stuck: tuple[str, ...] = ()
+    sheets: int = 0
+
+    def kept(self) -> dict[str, Any]:
+        """What is not nothing of it, as the audit log keeps it."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Self:
+        """The receipt that was kept so."""
+        return cls(**{**kept, "stuck": tuple(kept.get("stuck", ()))})

@@ -44,7 +44,7 @@ class Incident:
     """Something the gate withheld, as operators see it.
 
     `image` is the SHA-256 of the picture, None where nothing was drawn (a prompt) or it was deleted. A prompt that was
-    refused before there was a job has none.
+    refused before there was a job has none, and no `picture`: how the picture is called, such as S42-c017.
     """
 
     id: int
@@ -60,3 +60,28 @@ class Incident:
     number: int | None
     image: str | None
     state: IncidentState
+    picture: str = ""
+
+    @property
+    def name(self) -> str:
+        """How operators call it: S42-c017, as anywhere else, or incident 5."""
+        return self.picture or f"incident {self.id}"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many withheld pictures of one job wait for an operator; `last` is the newest of their incidents."""
+
+    job_id: int
+    job: str
+    pictures: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How many pictures of one job were released or deleted together; of `left` somebody may not be drawn any more."""
+
+    job: str
+    pictures: int
+    left: int = 0

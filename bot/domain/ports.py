@@ -209,6 +209,10 @@ class Channel(Protocol):
 
     async def post_results(self, job: Job, files: Sequence[tuple[str, bytes]], nonce: str, part: str = "") -> int: ...
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int: ...
+    async def renew_sheet(self, job: Job, message_id: int, sheet: bytes, part: str = "") -> None:
+        """Put another sheet in the place of the one in that message, which is gone then. No message left is well."""
+        ...
+
     async def withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
         """Take these files out of a message of ours, or (None) delete it. One that is gone already is well.
 
@@ -236,7 +240,7 @@ class Gate(Protocol):
     """What an operator does not want drawn, or not posted."""
 
     def prompt(self, text: str) -> Hit | None:
-        """What in a prompt, or a title, stands on the word list."""
+        """What in a prompt, a title, a label or a person's name stands on the word list."""
         ...
 
     async def image(self, png: bytes) -> Hit | None:

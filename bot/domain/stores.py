@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.account import Act, Balance, Movement, Terms, WebSession
-from bot.domain.erasure import Erased, Withdrawal
-from bot.domain.gate import Hit, Incident
+from bot.domain.erasure import Departure, Erased, Foreseen, Withdrawal
+from bot.domain.gate import Decided, Hit, Incident, Waiting
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Lease, Leased, Member, Place, Progress, Quote, Start
 from bot.domain.wall import Mark, Published
 from sweeps.parameters import Value
@@ -214,6 +214,10 @@ class Owed(Protocol):
         """
         ...
 
+    async def sheet_at(self, channel_id: int, message_id: int) -> tuple[Job, str] | None:
+        """The job and the part whose sheet, as it is now, stands in that message."""
+        ...
+
     async def delivered(self, job: Job, *, given_up: bool = False) -> bool:
         """Everything of this job has reached its channel.
 
@@ -281,8 +285,18 @@ class SessionRepository(Protocol):
 class AuditLog(Protocol):
     """Every privileged act, for good."""
 
-    async def note(self, actor: Member, act: str, target: str, **detail: object) -> None: ...
+    async def note(self, actor: Member, act: str, target: str, **detail: object) -> int:
+        """Keep one act; the number by which more of it can be told."""
+        ...
+
+    async def amend(self, noted: int, **detail: object) -> None:
+        """Tell more of an act that was noted before it was done."""
+        ...
+
     async def latest(self, limit: int = 20) -> list[Act]: ...
+    async def last(self, target: str, acts: Collection[str]) -> Act | None:
+        """The last of such acts that was done to that target."""
+        ...
 
 
 class Publications(Protocol):
@@ -338,8 +352,8 @@ class Incidents(Protocol):
         ...
 
     async def get(self, incident_id: int) -> Incident | None: ...
-    async def withheld(self, job_id: int, number: int) -> bool:
-        """Whether that item's picture is withheld, and there."""
+    async def withheld(self, job_id: int, number: int) -> str | None:
+        """That item's picture (SHA-256) where it is withheld, and there."""
         ...
 
     async def open(
@@ -355,6 +369,10 @@ class Incidents(Protocol):
         """How many are open on that server: with a picture, and without."""
         ...
 
+    async def by_job(self, guild_id: int | None, limit: int = 25) -> list[Waiting]:
+        """Of which jobs several withheld pictures are open on that server, the newest first."""
+        ...
+
     async def release(self, actor: Member, incident_id: int) -> Job | None:
         """The picture becomes drawn and is owed to its channel, at no cost; its job, if it has one.
 
@@ -366,6 +384,17 @@ class Incidents(Protocol):
         """The incident is closed, and its picture to be deleted. Raises and notes as above."""
         ...
 
+    async def release_all(self, actor: Member, job_id: int, last: int, but: Collection[int] = ()) -> Decided:
+        """As `release` does, all that is open of a job up to the incident `last`, but the items of those numbers.
+
+        In one transaction, and one line of the audit log.
+        """
+        ...
+
+    async def delete_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        """As `delete` does, all withheld pictures of a job up to the incident `last`."""
+        ...
+
 
 class Erasures(Protocol):
     """Pictures that are to be gone: out of the records at once, out of the channels as Discord allows."""
@@ -374,12 +403,16 @@ class Erasures(Protocol):
         """Job and number of each picture that shows this person: drawn since then, or not drawn yet."""
         ...
 
-    async def erase(self, pictures: Collection[tuple[int, int]], remark: str) -> Erased:
+    async def erase(self, pictures: Collection[tuple[int, int]], remark: str, *, renewing: bool = False) -> Erased:
         """Forget these pictures, in one transaction: image, wall entry, marks, incident, and what is owed of them.
 
         What still waits to be drawn fails. Each message that carries one of them, and each sheet that shows one, is to
-        be withdrawn; `remark` stands on their items from then on.
+        be withdrawn, or (`renewing`) another sheet to stand in its place; `remark` stands on their items from then on.
         """
+        ...
+
+    async def foreseen(self, job_id: int, number: int) -> Foreseen:
+        """What of one picture an erasure would take away at this moment, beside its records and its file."""
         ...
 
     async def withdrawals(self) -> list[Withdrawal]:
@@ -397,14 +430,26 @@ class Erasures(Protocol):
         """
         ...
 
-    async def since(self) -> datetime | None:
-        """When the first job was made of which is known; what is older than that is of nobody who is known here."""
-        ...
-
     async def orphans(self, images: Collection[str]) -> list[str]:
         """Those of the images that nothing refers to, nor are they noted down to be deleted, as it seems."""
         ...
 
     async def sweep(self, images: Collection[str], remove: Callable[[str], Awaitable[bool]]) -> int:
         """Have `remove` delete those of the images that nothing refers to; how many there were. Raises OSError."""
+        ...
+
+    async def depart(self, name: str, since: datetime | None) -> Departure:
+        """Note down who was revoked: the name has been theirs since then (None: ever)."""
+        ...
+
+    async def departures(self) -> list[Departure]:
+        """Of whom something may be left, the oldest first."""
+        ...
+
+    async def unname(self, gone: Departure) -> tuple[list[int], bool]:
+        """Take the name off the jobs that were to show them; which jobs, and whether it is off all that it can be."""
+        ...
+
+    async def departed(self, gone: Departure) -> None:
+        """Nothing is left of them."""
         ...

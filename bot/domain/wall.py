@@ -89,6 +89,14 @@ class Published:
         """How it is called, in its address too: S42-c017."""
         return f"{self.job}-{self.cell}"
 
+    def title_for(self, visitor: Visitor) -> str:
+        """Its job's title, as that visitor reads it; empty where it stays behind the picture's spoiler.
+
+        Of /imagine it is the prompt, for which the gate may have hidden the picture; its owner and operators read it.
+        """
+        theirs = visitor.member_id == self.owner.id or self.guild_id in visitor.operates
+        return self.title if theirs or not self.spoiler else ""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -111,7 +119,8 @@ class Query:
     """What a visitor looks for; what is empty or None does not narrow it.
 
     `words` must all stand in the prompt or the title, whatever their case. `parameters` are values of the catalogue by
-    name, as they are shown. `least_rating` is 1 to 5; `starred` asks for the visitor's own stars.
+    name, as they are shown; of a number also a range with both its ends, "5..7.5". `least_rating` is 1 to 5; `starred`
+    asks for the visitor's own stars.
     """
 
     words: tuple[str, ...] = ()

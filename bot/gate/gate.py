@@ -60,7 +60,7 @@ class Gate:
         self._explicit = explicit
         self._parent = parent
         self._clock = clock
-        self._told = ""
+        self._told = self._misread = ""
         self._thread = ThreadPoolExecutor(1, "atelier-gate")
         self._classifier: tuple[tuple[object, ...], Classifier] | None = None
         self._troubled: tuple[object, ...] | None = None
@@ -78,7 +78,7 @@ class Gate:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._loaded, folder)
 
     def prompt(self, text: str) -> Hit | None:
-        """What in a prompt, or a title, stands on the word list. A negative prompt may name what it likes."""
+        """What in a prompt, a title, a label or a name is on the list. A negative prompt may name what it likes."""
         entry = self._now().book.words.find(text)
         return None if entry is None else Hit(Cause.PROMPT, entry.verdict, entry.written)
 
@@ -99,6 +99,14 @@ class Gate:
         """Whether all that the member draws in that channel goes behind spoilers."""
         return self._now().book.rules.spoiler(member, self._parent(channel_id) or channel_id)
 
+    def mistake(self) -> str:
+        """Why what the file says now does not hold, a line for each mistake in it; empty where it holds.
+
+        Operators of a server read it, whom the folders of this machine do not concern: only the file's name is told.
+        """
+        self._now()
+        return self._told.replace(f"{self._file.parent}{os.sep}", "")
+
     def close(self) -> None:
         """Let go of the thread; what waits for it is not judged any more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -114,10 +122,16 @@ class Gate:
             if state == GONE:
                 self._miss()
             elif state != self._state:
-                self._state, self._gone_before = state, False
-                self._orders = self._read()
+                self._state, self._gone_before, self._misread = state, False, ""
+                try:
+                    self._orders = self._read()
+                except BadSettings as error:
+                    self._misread = str(error)
+                    raise
                 self._told = ""
                 log.info("the gate's file was read anew", file=str(self._file))
+            else:  # where it could not be looked at for a while, that is over
+                self._gone_before, self._told = False, self._misread
         except BadSettings as error:
             self._tell(str(error))
         return self._orders
@@ -131,7 +145,7 @@ class Gate:
         elif self._explicit:
             self._tell(f"there is no file {self._file} any more")
         else:
-            self._state, self._gone_before, self._told = GONE, False, ""
+            self._state, self._gone_before, self._told, self._misread = GONE, False, "", ""
             self._orders = _Orders(Rulebook())
             log.warning("the gate's file was deleted; everything passes", file=str(self._file))
 

@@ -227,11 +227,7 @@ class Delivery:
             message = None
             try:
                 called = job.state.ended and part == last
-                # One picture behind a spoiler puts the sheet that shows it there too, also once it is erased: tried
-                # again, the sheet is looked for by the name that it had.
-                hidden = any(item.spoiler for item in owed[part])
-                as_shown = replace(job, spoiler=True) if hidden else job
-                message = await self._send_sheet(as_shown, part, settled.values(), last=called)
+                message = await self._send_sheet(as_shown(job, owed[part]), part, settled.values(), last=called)
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
             await self._owed.sheet_posted(job, part, message)
@@ -277,6 +273,15 @@ class Delivery:
         if message is not None:
             log.info("a message was there already", job=job.name, message=message, files=len(names))
         return message
+
+
+def as_shown(job: Job, items: Sequence[Item]) -> Job:
+    """The job as the sheet of these items tells of it.
+
+    One picture behind a spoiler puts the sheet that shows it there too, also once it is erased: tried again, the sheet
+    is looked for by the name that it had.
+    """
+    return replace(job, spoiler=True) if any(item.spoiler for item in items) else job
 
 
 def _brought(item: Item) -> bool:

@@ -11,12 +11,13 @@ from enum import Enum
 
 import structlog
 
-from bot.domain.erasure import DISK, Erased, ErasureReceipt, Withdrawal
+from bot.domain.erasure import DISK, Erased, ErasureReceipt, Foreseen, Withdrawal
 from bot.domain.errors import CannotDeliver
 from bot.domain.person import Person
 from bot.domain.ports import Channel, ImageStore
 from bot.domain.stores import Erasures
-from bot.jobs.orphans import sweep
+from bot.jobs.departures import see_off
+from bot.jobs.orphans import tell
 
 log = structlog.get_logger("atelier.erasure")
 
@@ -40,11 +41,16 @@ class Outcome(Enum):
     STUCK = "stuck"
 
 
+async def _by_none(_: Withdrawal) -> bool:
+    """Where nobody makes sheets, all of them go."""
+    return False
+
+
 class Erasure:
     """Takes pictures away wherever they are.
 
     `forgotten` is told the images (SHA-256) that are gone, whenever something left the wall; `changed` the job whose
-    card is to be shown anew.
+    card is to be shown anew. `renewed` puts another sheet in the place of one, where that is possible.
     """
 
     def __init__(
@@ -54,12 +60,14 @@ class Erasure:
         channel: Channel,
         forgotten: Callable[[Collection[str]], Awaitable[None]],
         changed: Callable[[int], Awaitable[None]],
+        renewed: Callable[[Withdrawal], Awaitable[bool]] = _by_none,
     ) -> None:
         self._erasures = erasures
         self._images = images
         self._channel = channel
         self._forgotten = forgotten
         self._changed = changed
+        self._renewed = renewed
         self._wanted = asyncio.Event()
         self._turn = asyncio.Lock()  # so that of two who would take the same out of a channel, one does
         self._disk_turn = asyncio.Lock()
@@ -70,30 +78,44 @@ class Erasure:
     async def withdrawing(self) -> AsyncIterator[None]:
         """Take away what is to go while the context is open: now, when there is more, and again after failures.
 
-        Beside that, files are deleted that nothing refers to.
+        Beside that it is told which files nothing refers to, and nothing is left of who was revoked.
         """
         work = asyncio.create_task(self._withdraw_for_ever(), name="withdrawals")
-        sweeping = asyncio.create_task(sweep(self._erasures, self._images), name="orphans")
+        telling = asyncio.create_task(tell(self._erasures, self._images), name="orphans")
+        seeing = asyncio.create_task(see_off(self._erasures, self._images, self._show), name="departures")
         try:
             yield
         finally:
-            ending = [work, sweeping, *self._cards]
+            ending = [work, telling, seeing, *self._cards]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
 
     async def person(self, person: Person, remark: str) -> ErasureReceipt:
-        """Erase every picture of a person, whom nobody may draw any more; the remark stands in their place.
+        """Erase every picture of a person, whom nobody may draw any more, and their name; the remark stands in place.
 
         Pictures that were drawn before the person was added are of somebody else, who had the name before.
         """
         since = None if person.owner_id is None else person.added_at
-        return await self.pictures(await self._erasures.of_person(person.name, since), remark)
+        gone = await self._erasures.depart(person.name, since)  # from here on it is seen to, whatever ends this
+        receipt = await self.pictures(await self._erasures.of_person(person.name, since), remark)
+        unnamed, _ = await self._erasures.unname(gone)
+        await self._show(unnamed)
+        return receipt
 
-    async def pictures(self, pictures: Collection[tuple[int, int]], remark: str) -> ErasureReceipt:
-        """Erase pictures by job and number; the remark stands in their place."""
+    async def foreseen(self, job_id: int, number: int) -> Foreseen:
+        """What the erasure of one picture would take away at this moment, beside its records and its file."""
+        return await self._erasures.foreseen(job_id, number)
+
+    async def pictures(
+        self, pictures: Collection[tuple[int, int]], remark: str, *, renewing: bool = False
+    ) -> ErasureReceipt:
+        """Erase pictures by job and number; the remark stands in their place.
+
+        The sheets that show them go too, as they may tell whom they showed, or (`renewing`) others take their places.
+        """
         async with self._disk_turn:  # so that who asked is the one who counts the files
-            erased = await self._erasures.erase(pictures, remark)
+            erased = await self._erasures.erase(pictures, remark, renewing=renewing)
             await self._tell(self._forgotten(erased.images))
             files, files_left = (0, 0) if erased.disk is None else await self._from_disk(erased.disk)
         cards = asyncio.create_task(self._show(erased.jobs))  # they may be many, and nobody is to wait for them
@@ -103,6 +125,10 @@ class Erasure:
         self._wanted.set()
         messages = len(erased.messages) - left - len(stuck)
         return ErasureReceipt(erased.pictures, erased.wall_entries, files, messages, left, files_left, tuple(stuck))
+
+    def look(self) -> None:
+        """Something was noted down to be taken away, or a sheet to be renewed: see to it soon."""
+        self._wanted.set()
 
     async def clear_disk(self) -> None:
         """Delete the files that the records have let go of; what cannot be deleted now is tried again."""
@@ -169,7 +195,8 @@ class Erasure:
                 if self._rests(withdrawal):  # it was tried while we waited
                     return Outcome.STUCK
                 try:
-                    await self._channel.withdraw(withdrawal.channel_id, withdrawal.message_id, withdrawal.files)
+                    if not await self._renewed(withdrawal):
+                        await self._channel.withdraw(withdrawal.channel_id, withdrawal.message_id, withdrawal.files)
                 except CannotDeliver as error:
                     self._stuck[withdrawal] = time.monotonic()
                     log.error("a message stays in its channel", reason=str(error), again_in_s=STUCK_SECONDS)

@@ -1,9 +1,19 @@
-"""Orphans: files in the images folder that nothing refers to, since a console died between the file and its record."""
+"""Orphans: pictures in the images folder that no record tells of. They stay.
+
+A console that dies between a file and its record leaves one; an older copy of the database that is put back makes one
+of all that was drawn since. Which it was nobody can tell, so none is deleted, but for those of people who were revoked.
+"""
 
 import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import structlog
+from PIL import Image
 
+from bot.domain.erasure import Departure
 from bot.domain.ports import ImageStore
 from bot.domain.stores import Erasures
 
@@ -15,38 +25,54 @@ SAFE_SECONDS = 3600.0
 AT_A_TIME = 400
 AGAIN_SECONDS = 60.0
 
-MANY = 100
-"""So many orphans, and more than half of all old files, are no accident: they are another database's."""
 
-
-async def sweep(erasures: Erasures, images: ImageStore) -> None:
-    """Delete the orphans once; what fails is tried again until it is done."""
+async def tell(erasures: Erasures, images: ImageStore) -> None:
+    """Tell operators once how many there are; while that cannot be known it is tried again."""
     while True:
         try:
-            return await _sweep(erasures, images)
+            found = [at async for _, at in _orphans(erasures, images)]
+            break
         except Exception as error:  # the store is away, or the disk refuses
             log.warning("files that nothing refers to cannot be looked for yet", reason=str(error))
             await asyncio.sleep(AGAIN_SECONDS)
-
-
-async def _sweep(erasures: Erasures, images: ImageStore) -> None:
-    since = await erasures.since()
-    if since is None:
-        return
-    orphans, old = list[str](), 0
-    async for files in images.old(SAFE_SECONDS):
-        # What was there before the first job that is known is another database's, where this one is new.
-        ours = [image for image, at in files if at >= since.timestamp()]
-        old += len(ours)
-        for start in range(0, len(ours), AT_A_TIME):
-            orphans += await erasures.orphans(ours[start : start + AT_A_TIME])
-    if len(orphans) > MANY and 2 * len(orphans) > old:
-        log.error(
-            "nothing refers to most of the images folder, which is left as it is: is it another database's?",
-            files=old,
-            orphans=len(orphans),
+    if found:
+        log.warning(
+            "the images folder holds pictures that the database does not know, and keeps them: if it is an older copy "
+            "that was put back, they are known again to the newer one; if a console was killed, they may be deleted",
+            count=len(found),
+            put_there=f"{_moment(min(found))} to {_moment(max(found))}",
         )
-        return
-    deleted = await erasures.sweep(orphans, lambda image: images.remove(image, SAFE_SECONDS))
-    if deleted:
-        log.info("files that nothing referred to were deleted", count=deleted)
+
+
+async def delete_of(gone: Departure, erasures: Erasures, images: ImageStore) -> None:
+    """Delete those that show a person who was revoked, as the recipe in the file says. Raises Unavailable, OSError."""
+    since = gone.since.timestamp() if gone.since else 0.0
+    theirs = [
+        image
+        async for image, at in _orphans(erasures, images)
+        if at >= since and gone.name in await asyncio.to_thread(_people, await images.get(image))
+    ]
+    if deleted := await erasures.sweep(theirs, lambda image: images.remove(image, SAFE_SECONDS)):
+        log.info("pictures of a revoked person that nothing referred to were deleted", count=deleted)
+
+
+async def _orphans(erasures: Erasures, images: ImageStore) -> AsyncIterator[tuple[str, float]]:
+    """Each with when it was put there (POSIX time)."""
+    async for files in images.old(SAFE_SECONDS):
+        for start in range(0, len(files), AT_A_TIME):
+            some = dict(files[start : start + AT_A_TIME])
+            for image in await erasures.orphans(some):
+                yield image, some[image]
+
+
+def _people(png: bytes) -> list[str]:
+    """Whom a picture of ours shows; nobody is told by a file without a recipe."""
+    try:
+        with Image.open(io.BytesIO(png)) as picture:
+            return str(json.loads(picture.info["atelier"])["face_folder"]).split(", ")
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -1,5 +1,7 @@
 """The audit log: every privileged act, by whom and to whom or what."""
 
+from collections.abc import Collection
+
 from sqlalchemy import select
 
 from bot.domain.account import Act
@@ -14,22 +16,38 @@ class Audit:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    async def note(self, actor: Member, act: str, target: str, **detail: object) -> None:
-        """Keep one act; `detail` is what JSON can say."""
+    async def note(self, actor: Member, act: str, target: str, **detail: object) -> int:
+        """Keep one act, of which `detail` is what JSON can say; the number by which more of it can be told."""
         async with self._sessions.begin() as session:
-            session.add(row(actor, act, target, **detail))
+            session.add(noted := row(actor, act, target, **detail))
+            await session.flush()
+            return noted.id
+
+    async def amend(self, noted: int, **detail: object) -> None:
+        """Tell more of an act that was noted before it was done."""
+        async with self._sessions.begin() as session:
+            there = await session.get_one(AuditRow, noted, with_for_update=True)
+            there.detail = {**there.detail, **detail}
 
     async def latest(self, limit: int = 20) -> list[Act]:
         """The last acts, the newest first."""
         statement = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
         async with self._sessions.reading() as session:
-            return [
-                Act(each.at, each.actor_id, each.actor, each.act, each.target, each.detail)
-                for each in await session.scalars(statement)
-            ]
+            return [_act(each) for each in await session.scalars(statement)]
+
+    async def last(self, target: str, acts: Collection[str]) -> Act | None:
+        """The last of such acts that was done to that target."""
+        theirs = select(AuditRow).where(AuditRow.target == target, AuditRow.act.in_(acts))
+        async with self._sessions.reading() as session:
+            found = await session.scalar(theirs.order_by(AuditRow.id.desc()).limit(1))
+            return None if found is None else _act(found)
 
 
 def row(actor: Member, act: str, target: str, /, **detail: object) -> AuditRow:
     """An act for the caller's own transaction, so that nothing is done without a trace, nor noted and not done."""
     # PostgreSQL refuses what is longer than its column, and an act must not fail for a long name.
     return AuditRow(actor_id=actor.id, actor=actor.name[:100], act=act, target=target[:120], detail=detail)
+
+
+def _act(found: AuditRow) -> Act:
+    return Act(found.at, found.actor_id, found.actor, found.act, found.target, found.detail)

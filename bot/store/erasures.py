@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.erasure import Erased, Withdrawal
+from bot.domain.erasure import PERSON, Departure, Entry, Erased, Foreseen, Withdrawal, message_link
 from bot.domain.gate import IncidentState
 from bot.domain.job import ACCEPTED, ItemState, JobState
-from bot.store import rows
+from bot.store import departures
 from bot.store.database import Sessions
 from bot.store.orders import end
 from bot.store.schema import (
@@ -21,14 +21,12 @@ from bot.store.schema import (
     MarkRow,
     OutboxRow,
     PublicationRow,
-    SheetRow,
     WithdrawalRow,
     now,
 )
+from bot.store.sheets import renew_sheet, sheets_of, withdraw_sheet
 from bot.store.withdrawals import (
-    FORMER,
     NO_MESSAGE,
-    UNWELCOME,
     chunks,
     discard,
     hold,
@@ -37,7 +35,6 @@ from bot.store.withdrawals import (
     shown,
     strike,
     unreferenced,
-    withdraw,
     withdraw_erased,
     withdrawal,
 )
@@ -74,12 +71,13 @@ class ErasureStore:
         async with self._sessions.surveying() as session:
             return [(job, number) for job, number, told in await session.execute(found) if name in told.split(", ")]
 
-    async def erase(self, pictures: Collection[tuple[int, int]], remark: str) -> Erased:
+    async def erase(self, pictures: Collection[tuple[int, int]], remark: str, *, renewing: bool = False) -> Erased:
         """Forget these pictures, in one transaction: image, wall entry, marks, incident, and what is owed of them.
 
         What waits to be drawn fails, and a job of which nothing waits any more ends, with what is held for it given
-        back. Of a message that was begun and of which nobody knows whether it arrived, the pictures stay owed, without
-        an image: whoever delivers looks for it, and `withdraw_erased` sees to the rest.
+        back. The sheets that show them go too, or (`renewing`) others are to stand in their places. Of a message that
+        was begun and of which nobody knows whether it arrived, the pictures stay owed, without an image: whoever
+        delivers looks for it, and `withdraw_erased` sees to the rest.
         """
         numbers: dict[int, set[int]] = {}
         for job_id, number in pictures:
@@ -89,7 +87,7 @@ class ErasureStore:
             for job_id in sorted(numbers):  # in one order, so that nobody waits for somebody who waits for them
                 row = await session.get(JobRow, job_id, with_for_update=True, populate_existing=True)
                 if row is not None and row.state != JobState.QUOTED.value:
-                    await _erase(session, row, sorted(numbers[job_id]), remark, tally)
+                    await _erase(session, row, sorted(numbers[job_id]), remark, renewing, tally)
             images = await unreferenced(session, tally.images, numbers)
             disk = await discard(session, images)
             messages = {row.id: replace(withdrawal(row), guild_id=guild) for row, guild in tally.messages}
@@ -103,11 +101,25 @@ class ErasureStore:
                 withdrawal(disk) if disk else None,
             )
 
+    async def foreseen(self, job_id: int, number: int) -> Foreseen:
+        """What of one picture an erasure would take away at this moment, beside its records and its file."""
+        async with self._sessions.reading() as session:
+            job, item = await session.get_one(JobRow, job_id), await session.get_one(ItemRow, (job_id, number))
+            owed = await session.get(OutboxRow, (job_id, number))
+            wall = await session.get(PublicationRow, (job_id, number))
+            sheets = [] if item.image is None else await sheets_of(session, job, [item], locked=False)
+            at, *of_sheets = (
+                message_link(job.guild_id, job.channel_id, message) if message and message > NO_MESSAGE else None
+                for message in (owed and owed.message_id, *(sheet.message_id for sheet in sheets))
+            )
+            entry = Entry(wall.stars, wall.ratings) if wall is not None and not wall.gone else None
+            return Foreseen(at, tuple(filter(None, of_sheets)), entry)
+
     async def withdrawals(self) -> list[Withdrawal]:
         """What is still to be taken out of the channels, and off the disk, the oldest first."""
+        noted = select(WithdrawalRow).where(WithdrawalRow.channel_id != PERSON).order_by(WithdrawalRow.id)
         async with self._sessions.reading() as session:
-            found = await session.scalars(select(WithdrawalRow).order_by(WithdrawalRow.id))
-            return [withdrawal(row) for row in found]
+            return [withdrawal(row) for row in await session.scalars(noted)]
 
     async def withdrawn(self, done: Withdrawal) -> None:
         """It is out of its channel, or never will be; where more of its message is to go since, that stays."""
@@ -141,11 +153,6 @@ class ErasureStore:
                         left.add(image)
                 await strike(session, row, set(some) - left)
 
-    async def since(self) -> datetime | None:
-        """When the first job was made of which is known; what is older than that is of nobody who is known here."""
-        async with self._sessions.reading() as session:
-            return await session.scalar(select(func.min(JobRow.created_at)))
-
     async def orphans(self, images: Collection[str]) -> list[str]:
         """Those of the images that nothing refers to, nor are they noted down to be deleted, as it seems."""
         async with self._sessions.surveying() as session:
@@ -162,6 +169,36 @@ class ErasureStore:
                     count += await remove(image)
         return count
 
+    async def depart(self, name: str, since: datetime | None) -> Departure:
+        """Note down who was revoked: the name has been theirs since then (None: ever)."""
+        async with self._sessions.begin() as session:
+            return await departures.depart(session, name, since)
+
+    async def departures(self) -> list[Departure]:
+        """Of whom something may be left, the oldest first."""
+        async with self._sessions.reading() as session:
+            return await departures.departures(session)
+
+    async def unname(self, gone: Departure) -> tuple[list[int], bool]:
+        """Take the name off the jobs that were to show them; which jobs, and whether it is off all that it can be.
+
+        It goes off what the audit log tells of them too.
+        """
+        async with self._sessions.begin() as session:
+            await departures.unname_acts(session, gone)
+        async with self._sessions.surveying() as session:
+            jobs = await departures.jobs_naming(session, gone)
+        unnamed: dict[int, bool | None] = {}
+        for job_id in jobs:
+            async with self._sessions.begin() as session:
+                unnamed[job_id] = await departures.unname(session, job_id, gone.name)
+        return [job_id for job_id, stood in unnamed.items() if stood], None not in unnamed.values()
+
+    async def departed(self, gone: Departure) -> None:
+        """Nothing is left of them."""
+        async with self._sessions.begin() as session:
+            await session.execute(delete(WithdrawalRow).where(WithdrawalRow.id == gone.id))
+
 
 @dataclass
 class _Tally:
@@ -175,7 +212,9 @@ class _Tally:
     jobs: set[int] = field(default_factory=set)
 
 
-async def _erase(session: AsyncSession, job: JobRow, numbers: Sequence[int], remark: str, tally: _Tally) -> None:
+async def _erase(
+    session: AsyncSession, job: JobRow, numbers: Sequence[int], remark: str, renewing: bool, tally: _Tally
+) -> None:
     """Erase these pictures of one job, whose row is locked."""
     items = [
         row
@@ -201,7 +240,12 @@ async def _erase(session: AsyncSession, job: JobRow, numbers: Sequence[int], rem
     tally.wall_entries += await _take_down(session, job.id, numbers)
     if gone:
         await _withdraw_messages(session, job, [row.number for row in gone], tally)
-        await _withdraw_sheets(session, job, gone, tally)
+        for sheet in await sheets_of(session, job, gone, locked=True):
+            noted = await (renew_sheet if renewing else withdraw_sheet)(session, job, sheet)
+            if noted is not None:
+                tally.messages.append((noted, job.guild_id))
+                tally.sheets += 1
+        await session.flush()
     if gone or waiting or incidents:
         tally.jobs.add(job.id)
     if waiting and JobState(job.state) in ACCEPTED:
@@ -221,23 +265,6 @@ async def _withdraw_messages(session: AsyncSession, job: JobRow, numbers: Sequen
     await session.flush()
     for message_id in sorted(carried):
         tally.messages += [(row, job.guild_id) for row in await withdraw_erased(session, job, message_id)]
-
-
-async def _withdraw_sheets(session: AsyncSession, job: JobRow, gone: Sequence[ItemRow], tally: _Tally) -> None:
-    """Note down the sheets that show one of these pictures: of their part, and of each time it was tried."""
-    layout = rows.job(job).layout
-    parts = {layout.part(rows.item(row)) for row in gone} if layout.apart else {""}
-    for sheet in await session.scalars(select(SheetRow).where(SheetRow.job_id == job.id).with_for_update()):
-        if sheet.part.rpartition(FORMER)[2] not in parts:
-            continue
-        if sheet.message_id is None:
-            sheet.message_id = UNWELCOME
-        elif sheet.message_id > NO_MESSAGE:
-            row = await withdraw(session, job.channel_id, sheet.message_id, None)
-            tally.messages.append((row, job.guild_id))
-            tally.sheets += 1
-            sheet.message_id = NO_MESSAGE
-    await session.flush()
 
 
 async def _take_down(session: AsyncSession, job_id: int, numbers: Sequence[int]) -> int:

@@ -36,6 +36,7 @@ class Faces:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._turn = Turn(folder, "People's photos")  # changes come one at a time; reading needs no turn
+        self._left_out: dict[str, str] = {}
 
     def names(self, member: Member | None = None) -> list[str]:
         """The names of the people whom the member may draw, in order; None: of whom anybody may. Reads the disk."""
@@ -335,9 +336,12 @@ class Faces:
         except (BadName, FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            # Whose photos lie beside a damaged record is not known, so they are nobody's.
-            log.warning("a person's folder cannot be read and is left out", folder=name, reason=str(error))
+            # Whose photos lie beside a damaged record is not known, so they are nobody's. The wall looks often.
+            if self._left_out.get(name) != str(error):
+                log.warning("a person's folder cannot be read and is left out", folder=name, reason=str(error))
+            self._left_out[name] = str(error)
             return None
+        self._left_out.pop(name, None)
         if not photos:
             return None
         return record.person(name, photos) if record else Person(name, None, None, None, True, None, photos)

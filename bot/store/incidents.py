@@ -1,15 +1,20 @@
 """Incidents: what the gate withheld, as the database knows it, and what operators decide about it."""
 
-from sqlalchemy import ColumnElement, func, select, update
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.domain.erasure import ErasureReceipt
 from bot.domain.errors import NotFound, WrongState
-from bot.domain.gate import Cause, Hit, Incident, IncidentState
+from bot.domain.gate import Cause, Decided, Hit, Incident, IncidentState, Waiting
 from bot.domain.job import ItemState, Job, Member
 from bot.store import audit, rows
 from bot.store.database import Sessions
 from bot.store.schema import IncidentRow, ItemRow, JobRow, OutboxRow, now
-from bot.store.withdrawals import discard, unreferenced
+from bot.store.sheets import renew_sheet, sheets_of
+from bot.store.withdrawals import FORMER, NO_MESSAGE, discard, unreferenced
 from sweeps.recipe import PHOTO
 
 DELETED = "It was withheld, and an operator has deleted it."
@@ -51,17 +56,17 @@ class IncidentStore:
 
     async def get(self, incident_id: int) -> Incident | None:
         async with self._sessions.reading() as session:
-            found = await session.get(IncidentRow, incident_id)
-            return None if found is None else _incident(found)
+            found = (await session.execute(_told().where(IncidentRow.id == incident_id))).one_or_none()
+            return None if found is None else _incident(*found)
 
-    async def withheld(self, job_id: int, number: int) -> bool:
-        """Whether that item's picture is withheld, and there."""
+    async def withheld(self, job_id: int, number: int) -> str | None:
+        """That item's picture (SHA-256) where it is withheld, and there."""
         its = (IncidentRow.job_id == job_id) & (IncidentRow.number == number)
-        found = select(IncidentRow.id).where(
+        found = select(IncidentRow.image).where(
             its, IncidentRow.state == IncidentState.OPEN.value, IncidentRow.image.is_not(None)
         )
         async with self._sessions.reading() as session:
-            return await session.scalar(found.limit(1)) is not None
+            return await session.scalar(found.limit(1))
 
     async def open(
         self, guild_id: int | None, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
@@ -70,14 +75,14 @@ class IncidentStore:
 
         `drawn` asks for those with a picture alone, or (False) for those without.
         """
-        waiting = select(IncidentRow).where(_open(guild_id))
+        waiting = _told().where(_open(guild_id))
         if after is not None:
             waiting = waiting.where(IncidentRow.id < after)
         if drawn is not None:
             waiting = waiting.where(IncidentRow.image.is_not(None) if drawn else IncidentRow.image.is_(None))
         async with self._sessions.reading() as session:
-            found = await session.scalars(waiting.order_by(IncidentRow.id.desc()).limit(limit))
-            return [_incident(each) for each in found]
+            found = await session.execute(waiting.order_by(IncidentRow.id.desc()).limit(limit))
+            return [_incident(*each) for each in found]
 
     async def count(self, guild_id: int | None) -> tuple[int, int]:
         """How many are open on that server: with a picture, and without."""
@@ -86,27 +91,49 @@ class IncidentStore:
             drawn, all_of_them = (await session.execute(both)).one()
             return drawn, all_of_them - drawn
 
+    async def by_job(self, guild_id: int | None, limit: int = 25) -> list[Waiting]:
+        """Of which jobs several withheld pictures are open on that server, the newest first."""
+        last, count = func.max(IncidentRow.id).label("last"), func.count().label("count")
+        several = select(IncidentRow.job_id, last, count).where(_open(guild_id), IncidentRow.image.is_not(None))
+        several = several.group_by(IncidentRow.job_id).having(count > 1)
+        each = several.subquery()
+        found = select(JobRow, each.c.count, each.c.last).join(each, JobRow.id == each.c.job_id)
+        async with self._sessions.reading() as session:
+            newest_first = await session.execute(found.order_by(each.c.last.desc()).limit(limit))
+            return [Waiting(job.id, rows.job(job).name, count, last) for job, count, last in newest_first]
+
     async def release(self, actor: Member, incident_id: int) -> Job | None:
         """The picture becomes drawn and is owed to its channel, at no cost; its job.
 
-        Also an ended job that was wholly delivered is to be delivered again. Raises NotFound, and WrongState where it
-        is decided already, or where nothing was drawn: a prompt cannot be released, only dismissed by `delete`.
+        Also an ended job that was wholly delivered is to be delivered again, and the sheet that is there made anew.
+        Raises NotFound, and WrongState where it is decided already, or where nothing was drawn: a prompt cannot be
+        released, only dismissed by `delete`.
         """
         async with self._sessions.begin() as session:
             job, item, found = await _locked(session, incident_id)
+            name = _name(job, item, found)
             if found.image is None:
-                raise WrongState(
-                    f"Incident {incident_id} has no picture to release: nothing was drawn. Delete it to close it."
-                )
+                raise WrongState(f"There is no picture of {name} to release: nothing was drawn. Delete it to close it.")
             if job is None or item is None or item.state != ItemState.WITHHELD.value:
-                raise WrongState(f"The picture of incident {incident_id} is not withheld any more.")
-            # From here on the picture is the item's alone: whoever erases that need not know of the incident.
-            item.state, item.image, item.remark = ItemState.DRAWN.value, found.image, None
-            found.state, found.image = IncidentState.RELEASED.value, None
-            job.delivered_at = None
-            session.add(OutboxRow(job_id=item.job_id, number=item.number))
-            session.add(audit.row(actor, "release", f"incident {incident_id}", **_about(job, item, found)))
+                raise WrongState(f"The picture of {name} is not withheld any more.")
+            await _release(session, job, [(item, found)])
+            session.add(audit.row(actor, "release", name, what=found.what, member=found.member))
             return rows.job(job)
+
+    async def release_all(self, actor: Member, job_id: int, last: int, but: Collection[int] = ()) -> Decided:
+        """As `release` does, all that is open of a job up to the incident `last`, but the items of those numbers.
+
+        It is one transaction, and one line of the audit log. What came after `last` no operator has seen yet.
+        """
+        async with self._sessions.begin() as session:
+            job, waiting = await _all_locked(session, job_id, last)
+            freed = [(item, found) for item, found in waiting if item.number not in but]
+            done = Decided(rows.job(job).name, len(freed), len(waiting) - len(freed))
+            if freed:
+                await _release(session, job, freed)
+                left = {"left": done.left} if done.left else {}
+                session.add(audit.row(actor, "release", done.job, pictures=done.pictures, **left))
+            return done
 
     async def delete(self, actor: Member, incident_id: int) -> None:
         """The incident is closed, and its picture to be deleted, where nothing else refers to it.
@@ -116,18 +143,60 @@ class IncidentStore:
         """
         async with self._sessions.begin() as session:
             job, item, found = await _locked(session, incident_id)
-            image, images, drawn_no_more = found.image, set[str](), {}
-            found.state, found.image = IncidentState.DELETED.value, None
-            if image is not None:
-                images.add(image)
-            if image is not None and item is not None and item.state == ItemState.WITHHELD.value:
-                item.remark = DELETED
-                drawn_no_more = {item.job_id: {item.number}}
-                if photo := item.recipe.get(PHOTO):
-                    images.add(photo)
-            await session.flush()
-            await discard(session, await unreferenced(session, images, drawn_no_more))
-            session.add(audit.row(actor, "drop", f"incident {incident_id}", **_about(job, item, found)))
+            told = {"what": found.what, "member": found.member}
+            gone = await _delete(session, [(item, found)])
+            session.add(audit.row(actor, "drop", _name(job, item, found), **told, **gone))
+
+    async def delete_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        """As `delete` does, all withheld pictures of a job up to the incident `last`; see `release_all`."""
+        async with self._sessions.begin() as session:
+            job, waiting = await _all_locked(session, job_id, last)
+            done = Decided(rows.job(job).name, len(waiting))
+            if waiting:
+                session.add(audit.row(actor, "drop", done.job, **await _delete(session, waiting)))
+            return done
+
+
+async def _release(session: AsyncSession, job: JobRow, those: Sequence[tuple[ItemRow, IncidentRow]]) -> None:
+    for item, found in those:
+        # From here on the picture is the item's alone: whoever erases that need not know of the incident.
+        item.state, item.image, item.remark = ItemState.DRAWN.value, found.image, None
+        found.state, found.image = IncidentState.RELEASED.value, None
+        session.add(OutboxRow(job_id=item.job_id, number=item.number))
+    job.delivered_at = None
+    await _show_on_sheets(session, job, [item for item, _ in those])
+
+
+async def _delete(session: AsyncSession, those: Sequence[tuple[ItemRow | None, IncidentRow]]) -> dict[str, Any]:
+    """Close them; what the audit log keeps of what goes."""
+    pictures, images, drawn_no_more = 0, set[str](), dict[int, set[int]]()
+    for item, found in those:
+        image = found.image
+        found.state, found.image = IncidentState.DELETED.value, None
+        if image is None:
+            continue
+        pictures += 1
+        images.add(image)
+        if item is not None and item.state == ItemState.WITHHELD.value:
+            item.remark = DELETED
+            drawn_no_more.setdefault(item.job_id, set()).add(item.number)
+            if photo := item.recipe.get(PHOTO):
+                images.add(photo)
+    await session.flush()
+    files = await unreferenced(session, images, drawn_no_more)
+    await discard(session, files)
+    return {"gone": ErasureReceipt(pictures, files=len(files)).kept()} if pictures else {}
+
+
+async def _show_on_sheets(session: AsyncSession, job: JobRow, items: Sequence[ItemRow]) -> None:
+    """The sheets that are there are to be made anew; where there was nothing to show, one is owed. Former ones stay."""
+    for sheet in await sheets_of(session, job, items, locked=True):
+        if FORMER in sheet.part:
+            continue
+        if sheet.message_id == NO_MESSAGE:
+            await session.delete(sheet)
+        else:
+            await renew_sheet(session, job, sheet)
 
 
 def row(
@@ -181,19 +250,41 @@ async def _locked(session: AsyncSession, incident_id: int) -> tuple[JobRow | Non
             item = await session.get(ItemRow, key, with_for_update=True, populate_existing=True)
     found = await session.get_one(IncidentRow, incident_id, with_for_update=True, populate_existing=True)
     if found.state != IncidentState.OPEN.value:
-        raise WrongState(f"Incident {incident_id} is decided already: it is {found.state}.")
+        raise WrongState(f"{_name(job, item, found).capitalize()} is decided already: it is {found.state}.")
     return job, item, found
 
 
-def _about(job: JobRow | None, item: ItemRow | None, found: IncidentRow) -> dict[str, str]:
-    """What the audit log keeps of an incident beside its number."""
-    told = {"what": found.what, "member": found.member}
-    if job is not None and item is not None:
-        told = {"picture": f"{rows.job(job).name}-{item.name}"} | told
-    return told
+async def _all_locked(
+    session: AsyncSession, job_id: int, last: int
+) -> tuple[JobRow, list[tuple[ItemRow, IncidentRow]]]:
+    """A job and what is withheld of it and open, up to that incident, each with its item; all locked, as above.
+
+    Whoever decides locks the job first, so that what was read here stays so.
+    """
+    job = await session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
+    its = (IncidentRow.job_id == job_id) & (IncidentRow.id <= last) & IncidentRow.image.is_not(None)
+    of_it = (ItemRow.job_id == IncidentRow.job_id) & (ItemRow.number == IncidentRow.number)
+    waiting = (
+        select(ItemRow, IncidentRow).join(ItemRow, of_it).where(its, IncidentRow.state == IncidentState.OPEN.value)
+    )
+    waiting = waiting.where(ItemRow.state == ItemState.WITHHELD.value).order_by(ItemRow.number, IncidentRow.id)
+    found = await session.execute(waiting.with_for_update().execution_options(populate_existing=True))
+    return job, [(item, incident) for item, incident in found]
 
 
-def _incident(found: IncidentRow) -> Incident:
+def _told() -> Select[*tuple[IncidentRow, JobRow | None, str | None]]:
+    """What an Incident is made of."""
+    of_it = (ItemRow.job_id == IncidentRow.job_id) & (ItemRow.number == IncidentRow.number)
+    told = select(IncidentRow, JobRow, ItemRow.name).outerjoin(JobRow, JobRow.id == IncidentRow.job_id)
+    return told.outerjoin(ItemRow, of_it)
+
+
+def _name(job: JobRow | None, item: ItemRow | None, found: IncidentRow) -> str:
+    """As operators call it, and as the audit log does."""
+    return _incident(found, job, item.name if item is not None else None).name
+
+
+def _incident(found: IncidentRow, job: JobRow | None = None, cell: str | None = None) -> Incident:
     return Incident(
         id=found.id,
         at=found.at,
@@ -208,4 +299,5 @@ def _incident(found: IncidentRow) -> Incident:
         number=found.number,
         image=found.image,
         state=IncidentState(found.state),
+        picture=f"{rows.job(job).name}-{cell}" if job is not None and cell is not None else "",
     )

@@ -12,7 +12,8 @@ from bot.store import rows
 from bot.store.database import Sessions
 from bot.store.publications import publish
 from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, now
-from bot.store.withdrawals import FORMER, NO_MESSAGE, UNWELCOME, former, withdraw, withdraw_erased
+from bot.store.sheets import renew_sheet, withdraw_sheet
+from bot.store.withdrawals import FORMER, NO_MESSAGE, STALE, UNWELCOME, former, withdraw_erased
 
 BROUGHT = "detail"
 """The kind of jobs that begin with a photo of somebody's own."""
@@ -120,8 +121,8 @@ class OwedStore:
     async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
         """Remember which message carries the sheet of that part; None: there is none and will be none.
 
-        One that may show what was erased meanwhile is to be withdrawn. Where the job has been tried again since, this
-        is a former one: that will have a sheet of its own.
+        One that may show what was erased meanwhile is to be withdrawn, or another one to stand in its place. Where the
+        job has been tried again since, this is a former one: that will have a sheet of its own.
         """
         async with self._sessions.begin() as session:
             now_is = await session.get(JobRow, job.id, with_for_update=True, populate_existing=True)
@@ -129,11 +130,25 @@ class OwedStore:
                 return
             key = part if now_is.attempt == job.attempt else former(job.attempt, part)
             row = await session.get(SheetRow, (job.id, key)) or SheetRow(job_id=job.id, part=key)
-            if row.message_id == UNWELCOME and message_id:
-                await withdraw(session, now_is.channel_id, message_id, None)
-                message_id = None
-            row.message_id = message_id or NO_MESSAGE
+            found_as, row.message_id = row.message_id, message_id or NO_MESSAGE
             session.add(row)
+            if found_as == UNWELCOME:
+                await withdraw_sheet(session, now_is, row)
+            elif found_as == STALE and message_id:
+                await renew_sheet(session, now_is, row)
+            elif found_as == STALE:  # what was not there when this was tried may be there now
+                await session.delete(row)
+
+    async def sheet_at(self, channel_id: int, message_id: int) -> tuple[Job, str] | None:
+        """The job and the part whose sheet, as it is now, stands in that message."""
+        there = (
+            select(JobRow, SheetRow.part)
+            .join(SheetRow, SheetRow.job_id == JobRow.id)
+            .where(JobRow.channel_id == channel_id, SheetRow.message_id == message_id, ~SheetRow.part.contains(FORMER))
+        )
+        async with self._sessions.reading() as session:
+            found = (await session.execute(there)).first()
+            return None if found is None else (rows.job(found[0]), found[1])
 
     async def delivered(self, job: Job, *, given_up: bool = False) -> bool:
         """Everything of this job has reached its channel.

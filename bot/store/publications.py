@@ -118,6 +118,13 @@ class PublicationStore:
             return await _read(session, _published(condition).order_by(*newest_last))
 
 
+async def told_anew(session: AsyncSession, job_id: int) -> None:
+    """The wall is to look again at what is told of this job's pictures, within a transaction."""
+    theirs = PublicationRow.job_id == job_id
+    await session.execute(_locked(theirs))
+    await session.execute(update(PublicationRow).where(theirs).values(changed_at=_moment(session)))
+
+
 async def publish(session: AsyncSession, job_id: int, numbers: Collection[int] | None, by_id: int) -> int:
     """The same within a transaction: what is drawn of these is on the wall at its end; how many are new there.
 

@@ -17,6 +17,8 @@ NO_MESSAGE = 0
 """In place of a message's id: the picture was withheld, or the sheet."""
 UNWELCOME = -1
 """The same of a sheet that may have arrived, though nobody knows: where it is found, it is withdrawn."""
+STALE = -2
+"""The same, but where it is found, another one is to be put in its place."""
 
 FORMER = "\n"
 """What stands between the attempt and the part of a sheet that was posted before failed images were drawn again."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,21 +110,44 @@ class Announcer:
             # Somebody deleted the card, or locked its thread; the pictures are what matters.
             log.info("a card cannot be edited any more", job=job.name, reason=str(error))
 
+    async def renew_sheet(self, job: Job, message_id: int, sheet: bytes, part: str = "") -> None:
+        """Put another sheet in the place of the one in a message of ours, whose words stay. No message left is well.
+
+        Raises CannotPost, CannotDeliver; everything else that it raises will pass.
+        """
+        channel_id, name = job.place.channel_id, job.sheet_name(part)
+
+        async def renew() -> None:
+            files = [disnake.File(io.BytesIO(sheet), name)]
+            fields: dict[str, Any] = {"attachments": [], "allowed_mentions": {"parse": []}}
+            try:
+                await self._client.http.edit_message(channel_id, message_id, files=files, **fields)
+            except disnake.HTTPException as error:
+                if error.status == 413 or (error.status == 400 and error.code not in {ARCHIVED, *NOT_DISCORDS}):
+                    raise CannotPost(str(error)) from error
+                raise
+
+        await self._change(channel_id, message_id, renew)
+
     async def withdraw(self, channel_id: int, message_id: int, files: Collection[str] | None) -> None:
         """Take these files out of a message of ours, or (None) delete it. One that is gone already is well.
 
         What may not be read is deleted whole: nobody can tell its files apart. Raises CannotDeliver where that will
         never be possible; everything else that it raises will pass.
         """
+        await self._change(channel_id, message_id, lambda: self._withdraw(channel_id, message_id, files))
+
+    async def _change(self, channel_id: int, message_id: int, change: Callable[[], Awaitable[None]]) -> None:
+        """Change a message of ours, for which an archived thread is opened. Raises CannotDeliver."""
         async with asyncio.timeout(POST_SECONDS):
             try:
                 try:
-                    await self._withdraw(channel_id, message_id, files)
+                    await change()
                 except disnake.HTTPException as error:
                     if error.code != ARCHIVED:
                         raise
                     await self._client.http.edit_channel(channel_id, archived=False)
-                    await self._withdraw(channel_id, message_id, files)
+                    await change()
             except disnake.HTTPException as error:
                 if error.status not in (400, 403, 404) or error.code in NOT_DISCORDS:
                     raise

@@ -48,7 +48,7 @@ def about(person: Person, member: Member) -> str:
 
 def _terms(person: Person) -> list[str]:
     """What a person consents to, where that is more than to be drawn until further notice."""
-    terms = ["on the wall"] if person.scope is Scope.WALL else []
+    terms = ["for the wall"] if person.scope is Scope.WALL else []
     if person.expires_at is not None:
         terms.append(f"{'expired: until' if person.expired else 'until'} {last_day(person.expires_at)}")
     return terms
@@ -58,10 +58,12 @@ def consent_text(person: Person) -> str:
     """What a person's consent is from now on, and until when."""
     name = f"**{plain(person.name)}**"
     end = "until it is revoked" if person.expires_at is None else f"to the end of {last_day(person.expires_at)} (UTC)"
-    wall = "may be shown" if person.scope is Scope.WALL else "are not shown"
+    shown = "are not shown on the wall"
+    if person.scope is Scope.WALL:
+        shown = "may be shown on the wall, for as long as the operators have that name on the wall's list"
     return (
-        f"Recorded for {name}, {end}: “{person.scope.statement}” Photos and pictures of {plain(person.name)} {wall} on "
-        "the wall. `/faces revoke` ends it at once."
+        f"Recorded for {name}, {end}: “{person.scope.statement}” Photos and pictures of {plain(person.name)} {shown}. "
+        "`/faces revoke` ends it at once."
     )
 
 
@@ -88,6 +90,9 @@ def revoked_text(receipt: Receipt, erased: ErasureReceipt, member: Member) -> st
             some = f"{count(number, noun)}{where} {were} not {done} yet"
             lines.append(f"{some}. The console goes on by itself until {they_are} gone.")
     lines.append("What was waiting to be drawn with them failed, and what was reserved for it was given back.")
+    lines.append(
+        "Their name goes off titles, cards and the wall; prompts keep it. The operators' log tells of the act alone."
+    )
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ LARGEST_SIDE = 6000
 LARGEST_BYTES = 9 * 2**20
 THUMBNAIL = (48, 320)
 WORDS = {ItemState.FAILED: "failed", ItemState.WITHHELD: "withheld"}
+DELETED = "deleted"
 FIXED = {"seed": "first seed"}
 """What all cells share and a sheet tells, in words."""
 
@@ -208,7 +209,8 @@ class Canvas:
             self.paper.paste(picture, (x, y))
         else:
             self.pen.rectangle((x, y, x + self.width - 1, y + self.height - 1), HOLLOW)
-            word = WORDS.get(item.state, "")
+            deleted = item.state is ItemState.DRAWN and not item.image
+            word = DELETED if deleted else WORDS.get(item.state, "")
             self._centred(word, x, y + self.height // 2 - 8, FAINT, self.font)
         if caption := block.captions.get(item.number):
             self._centred(caption, x, y + self.height + 3, FAINT, self.small)

@@ -1,7 +1,9 @@
 """Tokens as a member sees them: what is free, where the rest went, and what operators have done."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import disnake
 
@@ -17,6 +19,17 @@ FIGURE_SPACE = "\u2007"
 MINUS = "\u2212"
 """As wide as a plus."""
 MEMBER = re.compile(r"member (\d+)")
+MOMENT = "_at"
+GONE = {
+    "pictures": ("picture", ""),
+    "files": ("file", ""),
+    "wall_entries": ("picture", " off the wall"),
+    "messages": ("message", ""),
+    "sheets": ("contact sheet", ""),
+    "messages_left": ("message", " not reached yet"),
+    "files_left": ("file", " still to go"),
+}
+"""What an erasure took away, as its receipt calls it, in words."""
 
 Line = tuple[int, str]
 
@@ -127,12 +140,26 @@ def _allowed(terms: Terms) -> str:
 def _act(act: Act) -> str:
     found = MEMBER.fullmatch(act.target)
     target = f"<@{found[1]}>" if found else plain(act.target)
-    detail = "".join(f" · {name}: {_value(value)}" for name, value in act.detail.items() if value != "")
+    detail = "".join(f" · {_detail(name, value)}" for name, value in act.detail.items() if value != "")
     return f"{moment(act.at, 'R')} **{plain(act.actor)}** · {plain(act.act)} {target}{detail}"
 
 
-def _value(value: object) -> str:
-    return plain(short(value, 80)) if isinstance(value, str) else short(str(value), 80)
+def _detail(name: str, value: object) -> str:
+    """One fact of an act. A moment (`expires_at`), which JSON keeps as a text, is shown in each reader's own time."""
+    if name.endswith(MOMENT):
+        when = moment(datetime.fromisoformat(value), "f") if isinstance(value, str) else "never"
+        return f"{name.removesuffix(MOMENT)}: {when}"
+    if name == "gone" and isinstance(value, dict):
+        return f"{name}: {_gone(value)}"
+    return f"{name}: {plain(short(value, 80)) if isinstance(value, str) else short(str(value), 80)}"
+
+
+def _gone(receipt: Mapping[str, Any]) -> str:
+    """The counts of an erasure's receipt as `ErasureReceipt.kept` keeps it."""
+    told = [count(receipt[name], noun) + more for name, (noun, more) in GONE.items() if name in receipt]
+    if stuck := receipt.get("stuck"):
+        told.append(f"{count(len(stuck), 'message')} to be deleted by hand")
+    return ", ".join(told) or "nothing"
 
 
 def _signed(tokens: int) -> str:

@@ -22,7 +22,10 @@ def choices(entries: Sequence[Entry], titles: Mapping[str, str]) -> Choices:
         jobs[picture.job] += 1
         members[picture.owner.id] += 1
         facets.update(entry.facets)
-        called.setdefault(picture.job, picture.title)
+        if picture.spoiler:
+            called.setdefault(picture.job, "")  # its title may be what it is hidden for
+        elif not called.get(picture.job):
+            called[picture.job] = picture.title
         names.setdefault(picture.owner.id, picture.owner.name)
     return Choices(
         people=tuple((name, title, people[name]) for name, title in titles.items() if people[name]),

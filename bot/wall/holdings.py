@@ -21,6 +21,8 @@ log = structlog.get_logger("atelier.wall")
 
 METADATA = 8 * 1024
 """About what is known of one picture takes in memory, in bytes; it counts against the budget too."""
+MOST_NAMED = 5
+"""Of the pictures with one image, so many are named in the log."""
 
 
 class Kind(StrEnum):
@@ -149,11 +151,12 @@ class Holdings:
 
     def set_aside(self, image: str, reason: str) -> None:
         """An image cannot be served: what shows it waits for it to be mended. One line in the log says so."""
+        shown = list(self.index.holding(image))
         if self._told.get(image) != reason:
-            log.warning("a picture on the wall is skipped", image=image, reason=reason)
+            names = [picture.name for picture in (*(entry.picture for entry in shown), *self.waiting(image))]
+            log.warning("a picture on the wall is skipped", pictures=names[:MOST_NAMED], image=image, reason=reason)
         self._told[image] = reason
         self.broken.add(image)
-        shown = list(self.index.holding(image))
         self.index.drop([entry.key for entry in shown])
         for entry in shown:
             self._wait(entry.key, entry.picture)

@@ -241,6 +241,10 @@ def _with(entries: Sequence[Entry], name: str, value: str) -> list[Entry]:
     parameter = CATALOGUE.get(name)
     if parameter is None:
         return []
+    low, is_range, high = value.partition("..")
+    if is_range and parameter.is_number:
+        least, most = float(low), float(high)
+        return [each for each in entries if least <= getattr(each.picture.recipe, name) <= most]
     if name in NO_FACETS:
         return [each for each in entries if parameter.show(getattr(each.picture.recipe, name)) == value]
     facet = (name, value)

@@ -151,7 +151,7 @@ class Maker:
         try:
             contents = await self._faces.photos(name, None)
         except Refusal as error:
-            log.warning("a person's photos cannot be shown", reason=str(error))
+            log.warning("a person's photos cannot be shown", person=name, reason=str(error))
             self._spoilt |= {photo.source for photo in lacking.values()}
             return
         if len(contents) != len(person.photos):  # they changed just now; the next look knows of it
@@ -163,7 +163,7 @@ class Maker:
             try:
                 await self._in_pool(partial(self._print, photo, data))
             except (Unfit, OSError) as error:
-                log.warning("a person's photo is skipped", photo=file, reason=str(error))
+                log.warning("a person's photo is skipped", person=name, photo=file, reason=str(error))
                 self._spoilt.add(photo.source)
                 continue
             behind = Behind(Kind.PHOTO, photo.source, name)

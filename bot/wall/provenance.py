@@ -153,7 +153,7 @@ def _facts(manifest: Mapping[str, Any], signature: Mapping[str, Any], state: str
         ("Made with", f"{claimed.get('name', '')} {claimed.get('version', '')}".strip()),
         ("Organisation", signature.get("issuer") or ""),
         ("Signature", signature.get("alg") or ""),
-        ("Certificate", signature.get("cert_serial_number") or ""),
+        ("Certificate number", signature.get("cert_serial_number") or ""),
         ("Trust", "on a list of trusted issuers" if state == "Trusted" else "on no list of trusted issuers here"),
     ]
     return [(name, value) for name, value in facts if value]

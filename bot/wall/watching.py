@@ -16,11 +16,15 @@ DEBOUNCE_MS = 400
 async def changes(folder: Path, name: str | None = None) -> AsyncIterator[set[Path]]:
     """The files that changed below a folder; with a `name`, that one in the folder itself.
 
-    Ends, with a line in the log, where the system cannot watch it.
+    What changes behind a link is somebody else's, and nothing of it is told: it may be a log, which is written to
+    whenever something is. Ends, with a line in the log, where the system cannot watch the folder.
     """
 
+    folder = folder.absolute()
+
     def wanted(_: Change, path: str) -> bool:
-        return name is None or Path(path).name == name
+        above = Path(path).relative_to(folder).parents[:-1]
+        return name in (None, Path(path).name) and not any((folder / each).is_symlink() for each in above)
 
     stop = asyncio.Event()
     try:

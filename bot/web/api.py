@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from bot.domain.errors import Refusal
-from bot.domain.wall import Media, Published, Statistics
+from bot.domain.wall import Media, Published, Statistics, Visitor
 from bot.web import openapi, pages
 from bot.web.keys import GALLERY, MODERATION, PUBLICATIONS
 from bot.web.rendering import render, title, wants_page
@@ -36,7 +36,7 @@ async def wall(request: web.Request) -> web.Response:
     if wants_page(request):
         return await render(request, "more.html", who=who, headers={hdrs.VARY: hdrs.ACCEPT}, **seen)
     found = seen["found"]
-    pictures = [told(request, each) for each in found.pictures]
+    pictures = [told(request, who, each) for each in found.pictures]
     whole = {"pictures": pictures, "total": found.total, "after": found.after}
     return web.json_response(whole, headers={**NOT_KEPT, hdrs.VARY: hdrs.ACCEPT})
 
@@ -77,7 +77,8 @@ async def reload(request: web.Request) -> web.StreamResponse:
 
 async def picture(request: web.Request) -> web.Response:
     """One picture with its whole recipe."""
-    return web.json_response(told(request, pages.visible(request, await visitor(request))), headers=NOT_KEPT)
+    who = await visitor(request)
+    return web.json_response(told(request, who, pages.visible(request, who)), headers=NOT_KEPT)
 
 
 async def star(request: web.Request) -> web.StreamResponse:
@@ -91,12 +92,12 @@ async def star(request: web.Request) -> web.StreamResponse:
 
 
 async def rating(request: web.Request) -> web.StreamResponse:
-    """Rates a picture for the member from 1 to 5; nothing takes that back."""
+    """Rates a picture for the member from 1 to 5; null, or nothing in a form's field, takes that back."""
     who = await member(request)
     shown = pages.visible(request, who)
-    value = await _field(request, "rating")
-    if value not in ("", "1", "2", "3", "4", "5"):
-        raise Refusal(f"rating: expected a whole number from 1 to 5, or nothing, got {quote(value)}.")
+    value = await field(request, "rating")
+    if value not in (None, "1", "2", "3", "4", "5"):
+        raise Refusal(f"rating: expected a whole number from 1 to 5, or null to take it back, got {quote(value)}.")
     acting = who.acts_on(shown.guild_id)
     rated = int(value) if value else None
     stands = await request.app[PUBLICATIONS].rate(shown.job_id, shown.number, acting.id, rated)
@@ -127,32 +128,39 @@ async def _marked(request: web.Request, stands: Published, member_id: int) -> we
 
 async def switch(request: web.Request, name: str) -> bool:
     """A field that says 1 or 0. Raises Refusal."""
-    said = await _field(request, name)
-    if said.lower() not in ("1", "0", "true", "false"):
+    said = await field(request, name)
+    if said is None or said.lower() not in ("1", "0", "true", "false"):
         raise Refusal(f"{name}: expected 1 or 0, got {quote(said)}.")
     return said.lower() in ("1", "true")
 
 
-async def _field(request: web.Request, name: str) -> str:
-    """A field of a form or of a JSON object, as text; empty where it is not there. Raises Refusal."""
-    if request.content_type != "application/json":
+async def field(request: web.Request, name: str) -> str | None:
+    """A field of a form or of a JSON object, as text; None where it is null, or empty in a form.
+
+    Raises Refusal where it was not sent at all: who meant another one would else take back what stands.
+    """
+    if request.content_type == "application/json":
+        try:
+            sent = await request.json()
+        except (ValueError, RecursionError):
+            raise Refusal("The request: expected a JSON object, got something else.") from None
+        if not isinstance(sent, dict):
+            raise Refusal(f"The request: expected a JSON object, got {quote(sent)}.")
+    else:
         form = await request.post() if request.content_type == FORM else {}
-        value = form.get(name, "")
-        return value if isinstance(value, str) else ""
-    try:
-        sent = await request.json()
-    except (ValueError, RecursionError):
-        raise Refusal("expected a JSON object, got something else.") from None
-    said = sent.get(name) if isinstance(sent, dict) else None
-    return "" if said is None else str(said)
+        sent = {sent_name: value or None for sent_name, value in form.items()}
+    if name not in sent:
+        raise Refusal(f"{name}: it is missing, and without it nothing is changed.")
+    said = sent[name]
+    return None if said is None else str(said)
 
 
-def told(request: web.Request, picture: Published) -> dict[str, Any]:
-    """A picture as the API tells of it. Discord's ids are texts: JavaScript's numbers cannot hold them."""
+def told(request: web.Request, who: Visitor, picture: Published) -> dict[str, Any]:
+    """A picture as the API tells that visitor of it. Discord's ids are texts: JavaScript's numbers cannot hold them."""
     gallery = request.app[GALLERY]
     return {
         "name": picture.name,
-        "title": picture.title,
+        "title": picture.title_for(who),
         "job": picture.job,
         "kind": picture.kind,
         "member": {"id": str(picture.owner.id), "name": picture.owner.name},

@@ -68,7 +68,7 @@ class Connections:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if closed := self.look(server.connections):
-                log.info("connections that said nothing are closed", count=closed)
+                log.debug("connections that said nothing are closed", count=closed)
 
     def look(self, lines: list[Line]) -> int:
         """Close the connections that are to go; how many."""

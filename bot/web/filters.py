@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from bot.domain.wall import Choices, Query
 from bot.web import seeking
+from sweeps.parameters import CATALOGUE
 
 MOST_CHOICES = 80
 """Values that are offered to choose from; a page with ten thousand jobs in it would take long to load."""
+MOST_NUMBERS = 8
+"""Of more numbers one is typed, or a range of them, which no list can offer."""
 MOST_HINTS = 40
 """Of more, so many are proposed to who types."""
 
@@ -46,12 +49,18 @@ def filters(query: Query, choices: Choices) -> list[Filter]:
 
 
 def parameters(query: Query, choices: Choices) -> Iterator[Filter]:
-    """Those of the catalogue of which there are several values, but for whole texts."""
-    for name, values in choices.parameters.items():
-        if name not in seeking.TEXTS and len(values) > 1:
-            options = [(value, value, count) for value, count in values]
-            everything = f"any of {len(values)}" if _too_many(options) else "any"
-            yield _filter(name, name, [], options, query.parameters.get(name, ""), everything)
+    """Those of the catalogue of which there are several values, but for whole texts; and the seed, which is typed."""
+    for name, parameter in CATALOGUE.items():
+        values, chosen = choices.parameters.get(name, ()), query.parameters.get(name, "")
+        options = [(value, value, count) for value, count in values]
+        if name == seeking.SEED:
+            yield Filter(name, name, (), chosen, "any, or 1..9", True)
+        elif parameter.is_number and len(options) > MOST_NUMBERS:
+            range_ = f"{options[0][0]}..{options[-1][0]}"
+            yield Filter(name, name, tuple(options[:MOST_HINTS]), chosen, f"any of {range_}", True)
+        elif name not in seeking.TEXTS and len(options) > 1:
+            everything = f"any of {len(options)}" if _too_many(options) else "any"
+            yield _filter(name, name, [], options, chosen, everything)
 
 
 def _filter(

@@ -8,7 +8,6 @@ from aiohttp import web
 from bot.domain.ports import Gallery
 from bot.domain.stores import Publications
 from bot.jobs.moderation import Moderation
-from bot.web.receipts import Receipts
 from sweeps.parameters import Value
 
 GALLERY: web.AppKey[Gallery] = web.AppKey("gallery")
@@ -18,5 +17,4 @@ USUAL: web.AppKey[Callable[[str], Value | None]] = web.AppKey("usual")
 """What a parameter is where nobody has set it."""
 DISCORD_PAGES: web.AppKey[str] = web.AppKey("discord_pages")
 """How the address of a message is made, with {guild}, {channel} and {message}; empty where messages have no page."""
-RECEIPTS: web.AppKey[Receipts] = web.AppKey("receipts")
 TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates")

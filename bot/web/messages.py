@@ -18,7 +18,7 @@ def discord_pages(api: str) -> str:
     host = told.hostname or ""
     if host in DISCORDS:
         return DISCORD.replace("discord.com", host)
-    return f"{told.scheme}://{told.netloc}/?channel={{channel}}" if _here(host) else ""
+    return f"{told.scheme}://{told.netloc}/?channel={{channel}}&message={{message}}" if _here(host) else ""
 
 
 def message_address(pages: str, shown: Published) -> str | None:
@@ -26,7 +26,7 @@ def message_address(pages: str, shown: Published) -> str | None:
     if not pages:
         return None
     place = {"guild": shown.guild_id or "@me", "channel": shown.channel_id, "message": shown.message_id or ""}
-    return pages.format_map(place).rstrip("/")
+    return pages.format_map(place).removesuffix("&message=").rstrip("/")
 
 
 def _here(host: str) -> bool:

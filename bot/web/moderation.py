@@ -1,23 +1,25 @@
 """Moderation: what operators see that nobody else does, and what they do about it."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 
-from bot.domain.erasure import ErasureReceipt
+from bot.domain.account import Act
 from bot.domain.errors import NotFound, NotYours, Refusal
-from bot.domain.gate import Incident
+from bot.domain.gate import Decided, Incident, Waiting
 from bot.domain.job import Member
 from bot.domain.ports import Gallery
 from bot.domain.wall import Published, Query, Visitor
-from bot.web import pages, seeking
-from bot.web.api import switch
-from bot.web.keys import GALLERY, MODERATION, RECEIPTS
-from bot.web.receipts import Receipt
-from bot.web.rendering import many, render, wants_page
+from bot.jobs.moderation import ACTS, DELETING
+from bot.web import pages, receipts, seeking
+from bot.web.api import field, switch
+from bot.web.keys import GALLERY, MODERATION
+from bot.web.rendering import render, wants_page
 from bot.web.session import member
 from sweeps.words import quote
 
@@ -30,20 +32,24 @@ WHAT = "what"
 KINDS: Mapping[str, bool | None] = {"": None, "pictures": True, "prompts": False}
 NUMBER = re.compile(r"[0-9]{1,9}")
 
+DONE, LAST = "done", "last"
+
 NO_INCIDENT = "There is no such incident on a server that you operate."
-NO_RECEIPT = "That receipt is not kept here any more, or it is not yours. What was deleted stands in /audit."
-NO_FILE = "No file was deleted: another picture is the very same and stays, or it is tried again."
+NO_JOB = "There is no such job on a server that you operate."
+NO_RECEIPT = "Nothing that is called so was deleted on a server that you operate."
 NOT_KEPT: Mapping[str, str] = {hdrs.CACHE_CONTROL: "no-store"}
 
 
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/moderation", overview),
-        web.get("/moderation/receipts/{receipt}", receipt),
+        web.get("/moderation/receipts/{name}", receipt),
         web.get("/api/incidents", incidents),
         web.get("/api/incidents/{id:[0-9]{1,9}}/picture", picture),
         web.post("/api/incidents/{id:[0-9]{1,9}}/release", release),
         web.post("/api/incidents/{id:[0-9]{1,9}}/delete", drop),
+        web.post("/api/incidents/jobs/{job:[A-Z][0-9]{1,9}}/release", release_all),
+        web.post("/api/incidents/jobs/{job:[A-Z][0-9]{1,9}}/delete", drop_all),
         web.post("/api/pictures/{name}/hide", hide),
         web.post("/api/pictures/{name}/delete", delete),
     ]
@@ -58,6 +64,9 @@ async def overview(request: web.Request) -> web.Response:
         "moderation.html",
         who=who,
         **await waiting(request, who),
+        done=await just_done(request, who),
+        receipts=receipts,
+        mistakes=request.app[MODERATION].gate_mistake(who.acts_on(min(who.operates))),
         hidden=[each for each in everything(gallery, who) if each.hidden],
         thumb=gallery.thumb,
         statistics=gallery.statistics,
@@ -78,7 +87,8 @@ async def incidents(request: web.Request) -> web.Response:
 
 async def picture(request: web.Request) -> web.Response:
     """A withheld picture, to be judged; nobody's browser keeps it."""
-    png = await _decide(request, request.app[MODERATION].picture)
+    number = int(request.match_info["id"])
+    png = await _where(request, lambda actor: request.app[MODERATION].picture(actor, number), NO_INCIDENT)
     if png is None:
         raise web.HTTPNotFound(text="Nothing was drawn for this incident, or its picture is deleted.")
     return web.Response(body=png, content_type="image/png", headers={**NOT_KEPT, "X-Content-Type-Options": "nosniff"})
@@ -86,12 +96,22 @@ async def picture(request: web.Request) -> web.Response:
 
 async def release(request: web.Request) -> web.StreamResponse:
     """The picture goes to its channel after all."""
-    return _decided(request, await _decide(request, request.app[MODERATION].release))
+    return await _decide(request, request.app[MODERATION].release)
 
 
 async def drop(request: web.Request) -> web.StreamResponse:
     """The picture is deleted, and the incident closed."""
-    return _decided(request, await _decide(request, request.app[MODERATION].drop))
+    return await _decide(request, request.app[MODERATION].drop)
+
+
+async def release_all(request: web.Request) -> web.StreamResponse:
+    """All withheld pictures of a job, up to the incident that was seen last, go to their channel."""
+    return await _decide_all(request, request.app[MODERATION].release_all)
+
+
+async def drop_all(request: web.Request) -> web.StreamResponse:
+    """All withheld pictures of a job, up to the incident that was seen last, are deleted."""
+    return await _decide_all(request, request.app[MODERATION].drop_all)
 
 
 async def hide(request: web.Request) -> web.StreamResponse:
@@ -103,7 +123,7 @@ async def hide(request: web.Request) -> web.StreamResponse:
     await pages.settled(request, shown.name, lambda picture: picture.hidden == hidden)
     if wants_page(request):
         back = (await request.post()).get("back")
-        raise web.HTTPSeeOther("/moderation" if back == "moderation" else f"/pictures/{shown.name}")
+        raise await _back(request, shown.name) if back == "moderation" else web.HTTPSeeOther(f"/pictures/{shown.name}")
     return web.json_response({"name": shown.name, "hidden": hidden}, headers=NOT_KEPT)
 
 
@@ -114,10 +134,8 @@ async def delete(request: web.Request) -> web.StreamResponse:
     actor = who.acts_on(shown.guild_id)
     receipt = await request.app[MODERATION].delete(actor, shown.job_id, shown.number)
     await pages.settled(request, shown.name, lambda _: False)
-    lines = in_words(receipt)
     if wants_page(request):
-        kept = Receipt(actor.id, shown.name, shown.job, lines)
-        raise web.HTTPSeeOther(f"/moderation/receipts/{request.app[RECEIPTS].keep(kept)}")
+        raise web.HTTPSeeOther(f"/moderation/receipts/{shown.name}")
     counts = {
         "pictures": receipt.pictures,
         "wall_entries": receipt.wall_entries,
@@ -125,18 +143,27 @@ async def delete(request: web.Request) -> web.StreamResponse:
         "messages": receipt.messages,
         "messages_left": receipt.messages_left,
         "messages_stuck": list(receipt.stuck),
+        "sheets": receipt.sheets,
     }
-    return web.json_response({"name": shown.name, **counts, "receipt": lines}, headers=NOT_KEPT)
+    return web.json_response({"name": shown.name, **counts, "receipt": receipts.in_words(receipt)}, headers=NOT_KEPT)
 
 
 async def receipt(request: web.Request) -> web.Response:
-    """What a deletion took away, for who deleted; to load it again deletes nothing."""
+    """What a deletion took away, as the audit log keeps it for the operators of that server."""
     who = await operator(request)
-    found = request.app[RECEIPTS].find(request.match_info["receipt"], who.member_id)
-    if found is None:
+    name = request.match_info["name"]
+    act = await _last(request, name, DELETING)
+    if act is None or not receipts.has_receipt(act):
         raise web.HTTPNotFound(text=NO_RECEIPT)
-    left = bool(request.app[GALLERY].of_job(who, found.job))
-    return await render(request, "receipt.html", who=who, receipt=found, left=left, headers=NOT_KEPT)
+    job = name.partition("-")[0]
+    left = job if request.app[GALLERY].of_job(who, job) else ""
+    told: dict[str, Any] = {
+        "heading": receipts.sentence(act).rstrip("."),
+        "act": act,
+        "lines": receipts.lines(act),
+        "left": left,
+    }
+    return await render(request, "receipt.html", who=who, **told, headers=NOT_KEPT)
 
 
 def everything(gallery: Gallery, who: Visitor) -> Iterator[Published]:
@@ -169,39 +196,76 @@ async def waiting(request: web.Request, who: Visitor) -> dict[str, Any]:
     if after and not NUMBER.fullmatch(after):
         raise Refusal(f"{seeking.AFTER}: expected the number of an incident, got {quote(after)}.")
     bench, found, drawn, undrawn = request.app[MODERATION], list[Incident](), 0, 0
+    jobs = list[Waiting]()
     for guild in sorted(who.operates):
         actor = who.acts_on(guild)
         counts = await bench.waiting(actor)
         drawn, undrawn = drawn + counts[0], undrawn + counts[1]
+        jobs += await bench.by_job(actor) if KINDS[what] is not False else []
         found += await bench.incidents(actor, INCIDENTS + 1, after=int(after) if after else None, drawn=KINDS[what])
     found.sort(key=lambda incident: incident.id, reverse=True)
     page = found[:INCIDENTS]
     more = page[-1].id if len(found) > INCIDENTS else None
-    return {"incidents": page, "drawn": drawn, "undrawn": undrawn, "what": what, "after": more}
+    return {"incidents": page, "drawn": drawn, "undrawn": undrawn, "what": what, "after": more, "jobs": jobs}
 
 
-async def _decide(request: web.Request, act: Callable[[Member, int], Awaitable[Outcome]]) -> Outcome:
-    """The act on the incident that the address names, on whichever of the operator's servers it is.
+async def just_done(request: web.Request, who: Visitor) -> Act | None:
+    """What this operator did last to what the address names; the sentence for it comes from the audit log alone."""
+    act = await _last(request, request.query.get(DONE, ""), ACTS)
+    return act if act is not None and act.actor_id == who.member_id else None
 
-    Raises NotFound.
-    """
+
+async def _last(request: web.Request, name: str, acts: Collection[str]) -> Act | None:
+    """The last of such acts on what is called so, if that is on one of the operator's servers."""
+    with suppress(NotFound):
+        return await _where(request, lambda actor: request.app[MODERATION].last(actor, name, acts), NO_RECEIPT)
+    return None
+
+
+async def _where(request: web.Request, act: Callable[[Member], Awaitable[Outcome]], nowhere: str) -> Outcome:
+    """The act as the operator of whichever of their servers it is about. Raises NotFound, with that sentence."""
     who = await operator(request)
     for guild in sorted(who.operates):
         with suppress(NotYours, NotFound):
-            return await act(who.acts_on(guild), int(request.match_info["id"]))
-    raise NotFound(NO_INCIDENT)
+            return await act(who.acts_on(guild))
+    raise NotFound(nowhere)
 
 
-def _decided(request: web.Request, incident: Incident) -> web.StreamResponse:
+async def _decide(request: web.Request, act: Callable[[Member, int], Awaitable[Incident]]) -> web.StreamResponse:
+    """The act on the incident that the address names. Raises NotFound."""
+    number = int(request.match_info["id"])
+    incident = await _where(request, lambda actor: act(actor, number), NO_INCIDENT)
     if wants_page(request):
-        raise web.HTTPSeeOther("/moderation")
+        raise await _back(request, incident.name)
     return web.json_response(told(incident), headers=NOT_KEPT)
+
+
+async def _decide_all(
+    request: web.Request, act: Callable[[Member, int, int], Awaitable[Decided]]
+) -> web.StreamResponse:
+    """The act on the job that the address names, as far as the operator has seen. Raises NotFound, Refusal."""
+    await operator(request)  # nobody else is even told what is missing
+    job, last = int(request.match_info["job"][1:]), await field(request, LAST)
+    if last is None or not NUMBER.fullmatch(last):
+        raise Refusal(f"{LAST}: expected the number of the newest incident that was seen, got {quote(last)}.")
+    done = await _where(request, lambda actor: act(actor, job, int(last)), NO_JOB)
+    if wants_page(request):
+        raise await _back(request, done.job)
+    return web.json_response(asdict(done), headers=NOT_KEPT)
+
+
+async def _back(request: web.Request, name: str) -> web.HTTPSeeOther:
+    """To the list that was looked at, and there to the sentence about what was just done, which takes the focus."""
+    what = (await request.post()).get(WHAT)
+    kind = {WHAT: what} if isinstance(what, str) and what in KINDS and what else {}
+    return web.HTTPSeeOther(f"/moderation?{urlencode({**kind, DONE: name})}#{DONE}")
 
 
 def told(incident: Incident) -> dict[str, Any]:
     """An incident as the API tells of it."""
     return {
         "id": incident.id,
+        "name": incident.name,
         "at": incident.at.isoformat(),
         "cause": incident.cause.value,
         "what": incident.what,
@@ -211,27 +275,3 @@ def told(incident: Incident) -> dict[str, Any]:
         "picture": f"/api/incidents/{incident.id}/picture" if incident.image else None,
         "state": incident.state.value,
     }
-
-
-def in_words(receipt: ErasureReceipt) -> list[str]:
-    """What is gone, a sentence a line."""
-    lines = [f"{many(receipt.pictures, 'picture')} deleted from the records."]
-    if receipt.wall_entries:
-        lines.append(f"{many(receipt.wall_entries, 'picture')} taken off the wall.")
-    lines.append(f"{many(receipt.files, 'file')} deleted from the disk." if receipt.files else NO_FILE)
-    if receipt.messages:
-        taken = many(receipt.messages, "message")
-        lines.append(f"Taken out of {taken} in Discord, contact sheets that showed it among them.")
-    if receipt.messages_left:
-        lines.append(
-            f"{many(receipt.messages_left, 'message')} in Discord could not be reached yet; "
-            "the console goes on trying until they are gone."
-        )
-    if receipt.stuck:
-        lines.append(
-            f"{many(len(receipt.stuck), 'message')} could not be taken out of Discord, which does not let the console; "
-            f"to be deleted by hand: {', '.join(receipt.stuck)}"
-        )
-    if not receipt.messages and not receipt.messages_left and not receipt.stuck:
-        lines.append("No message in Discord carried it.")
-    return lines

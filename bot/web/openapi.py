@@ -7,7 +7,7 @@ from bot.domain.wall import LEAST_RATING, MOST_RATING, Order
 from bot.web import seeking
 from bot.web.cookie import NAME as COOKIE
 from bot.web.session import TOKEN_HEADER
-from sweeps.parameters import CATALOGUE
+from sweeps.parameters import CATALOGUE, Parameter
 
 Part = Mapping[str, Any]
 
@@ -22,6 +22,16 @@ PICTURE_NAME: Part = {
 }  # fmt: skip
 INCIDENT: Part = {
     "name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+}  # fmt: skip
+OF_A_JOB: Part = {
+    "name": "job", "in": "path", "required": True, "schema": {**TEXT, "pattern": "^[A-Z][0-9]{1,9}$"}, "example": "S42",
+    "description": "A job of which pictures are withheld.",
+}  # fmt: skip
+SEEN: Part = {
+    "last": {
+        "type": "integer", "minimum": 0, "maximum": 999_999_999,
+        "description": "the newest incident that was seen: what came after it waits",
+    }
 }  # fmt: skip
 
 WAITING: list[Part] = [
@@ -103,6 +113,16 @@ def _paths() -> dict[str, Any]:
         "/api/incidents/{id}/delete": {
             "post": _act("Delete it; for operators", _ref("Incident"), [INCIDENT], security=writing)
         },
+        "/api/incidents/jobs/{job}/release": {
+            "post": _act(
+                "Post all of a job's after all; for operators", _ref("Decided"), [OF_A_JOB], security=writing, body=SEEN
+            )
+        },
+        "/api/incidents/jobs/{job}/delete": {
+            "post": _act(
+                "Delete all of a job's; for operators", _ref("Decided"), [OF_A_JOB], security=writing, body=SEEN
+            )
+        },
     }  # fmt: skip
 
 
@@ -142,11 +162,16 @@ def _sought() -> list[Part]:
         (seeking.ORDER, {"enum": [order.value for order in Order]}, "in which order"),
         (seeking.AFTER, TEXT, "where the last answer ended"),
     ]
-    own += [(parameter.name, TEXT, parameter.help) for parameter in CATALOGUE.values()]
+    own += [(each.name, TEXT, f"{each.help}; {_expected(each)}") for each in CATALOGUE.values()]
     return [
         {"name": name, "in": "query", "required": False, "schema": schema, "description": text}
         for name, schema, text in own
     ]
+
+
+def _expected(parameter: Parameter) -> str:
+    """What the value of a parameter that is sought may be, as the end of a sentence."""
+    return f"{parameter.expected()}{', or a range such as 5..10' if parameter.is_number else ''}"
 
 
 def _schemas() -> dict[str, Any]:
@@ -160,12 +185,12 @@ def _schemas() -> dict[str, Any]:
         "ratings": COUNT, "rating": NUMBER,
     }  # fmt: skip
     incident = {
-        "id": COUNT, "at": MOMENT, "cause": TEXT, "what": TEXT, "score": {"type": ["number", "null"]}, "prompt": TEXT,
-        "member": member, "picture": nullable, "state": TEXT,
+        "id": COUNT, "name": TEXT, "at": MOMENT, "cause": TEXT, "what": TEXT, "score": {"type": ["number", "null"]},
+        "prompt": TEXT, "member": member, "picture": nullable, "state": TEXT,
     }  # fmt: skip
     receipt = {
         "name": TEXT, "pictures": COUNT, "wall_entries": COUNT, "files": COUNT, "messages": COUNT,
-        "messages_left": COUNT, "messages_stuck": _list(TEXT), "receipt": _list(TEXT),
+        "messages_left": COUNT, "messages_stuck": _list(TEXT), "sheets": COUNT, "receipt": _list(TEXT),
     }  # fmt: skip
     value = _object({"value": TEXT, "pictures": COUNT})
     return {
@@ -195,6 +220,7 @@ def _schemas() -> dict[str, Any]:
         "Hidden": _object({"name": TEXT, "hidden": SWITCH}),
         "Receipt": _object(receipt),
         "Incident": _object(incident),
+        "Decided": _object({"job": TEXT, "pictures": COUNT, "left": COUNT}),
         "Incidents": _object(
             {
                 "incidents": _list(_ref("Incident")),

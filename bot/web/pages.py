@@ -37,6 +37,8 @@ async def wall(request: web.Request) -> web.Response:
     who = await visitor(request)
     gallery = request.app[GALLERY]
     query = asked(request, who)
+    if "" in request.query.values():  # a form without script sends also what was left alone
+        raise web.HTTPSeeOther(f"/{seeking.written(query, request.query.get(seeking.AFTER))}")
     choices = gallery.choices(who)
     return await render(
         request,
@@ -78,6 +80,7 @@ async def picture(request: web.Request) -> web.Response:
         "picture.html",
         who=who,
         picture=shown,
+        told=shown.title_for(who),
         full=gallery.full(shown),
         thumb=gallery.thumb,
         before=of_job[place - 1] if place else None,
@@ -89,6 +92,7 @@ async def picture(request: web.Request) -> web.Response:
         sweep_file="" if no_file else recipes.sweep_file(shown.recipe, shown.name),
         command=f"/params use image: {shown.name}",
         message=message_address(request.app[DISCORD_PAGES], shown),
+        channel=message_address(request.app[DISCORD_PAGES], replace(shown, message_id=None)),
         steps=recipes.neighbours(shown, of_job),
         mark=mark,
         provenance=provenance,
@@ -111,6 +115,7 @@ async def job(request: web.Request) -> web.Response:
         "job.html",
         who=who,
         first=pictures[0],
+        told=next(filter(None, (each.title_for(who) for each in pictures)), ""),
         pictures=pictures,
         grid=laid,
         thumb=gallery.thumb,

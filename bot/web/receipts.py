@@ -1,39 +1,70 @@
-"""Receipts: what a deletion took away, kept for a while so that its page can be loaded again without deleting anew."""
+"""Receipts: what an operator's act came to, in sentences, read back from the audit log."""
 
-import secrets
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bot.domain.account import Act
+from bot.domain.erasure import ErasureReceipt
+from bot.web.rendering import many
 
-KEPT = 200
-"""As many are kept, in memory; the deletion itself is in the audit log."""
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What `member_id` deleted, and what is gone with it, a sentence a line. `job` is the picture's."""
-
-    member_id: int
-    name: str
-    job: str
-    lines: Sequence[str]
+NO_FILE = "No file was deleted: another picture is the very same and stays, or it is tried again."
+NOT_KEPT = "What went with it was not noted down: the console ended meanwhile, or its database was away."
 
 
-class Receipts:
-    """The last receipts of this process, each for the eyes of who deleted."""
+def sentence(act: Act) -> str:
+    """That it is done; empty for an act that no page tells of."""
+    name, several = act.target, act.detail.get("pictures")
+    match act.act:
+        case "hide":
+            return f"{name} is hidden: nobody but operators sees it on the wall."
+        case "show":
+            return f"{name} is shown again to everybody who may see the wall."
+        case "release" if several is not None:
+            left = act.detail.get("left", 0)
+            stay = f" Left: {many(left, 'picture')}, of somebody who may not be drawn any more." if left else ""
+            return f"Released, at no cost to who asked for {name}: {many(several, 'picture')} of it.{stay}"
+        case "release":
+            return f"{name} is released; it goes to its channel, at no cost to {act.detail.get('member', 'its owner')}."
+        case "drop" if "gone" not in act.detail:
+            return f"{name.capitalize()} is closed."
+        case "drop" if "-" not in name:
+            return f"Deleted for good: {many(_gone(act).pictures, 'picture')} of {name}."
+        case "drop" | "delete":
+            return f"{name.capitalize()} is deleted for good."
+    return ""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Receipt] = OrderedDict()
 
-    def keep(self, receipt: Receipt) -> str:
-        """Keep a receipt; the name it is found by, which nobody guesses."""
-        name = secrets.token_urlsafe(12)
-        self._kept[name] = receipt
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return name
+def has_receipt(act: Act) -> bool:
+    """Whether something was deleted by it; of a refused prompt nothing was drawn."""
+    return act.act == "delete" or "gone" in act.detail
 
-    def find(self, name: str, member_id: int | None) -> Receipt | None:
-        """The receipt of that name, if it is the member's."""
-        found = self._kept.get(name)
-        return found if found is not None and found.member_id == member_id else None
+
+def lines(act: Act) -> list[str]:
+    """What a deletion took away, a sentence a line."""
+    return in_words(_gone(act)) if "gone" in act.detail else [NOT_KEPT]
+
+
+def in_words(receipt: ErasureReceipt) -> list[str]:
+    """What is gone, a sentence a line."""
+    lines = [f"{many(receipt.pictures, 'picture')} deleted from the records."]
+    if receipt.wall_entries:
+        lines.append(f"{many(receipt.wall_entries, 'picture')} taken off the wall.")
+    lines.append(f"{many(receipt.files, 'file')} deleted from the disk." if receipt.files else NO_FILE)
+    if receipt.messages:
+        lines.append(f"Taken out of {many(receipt.messages, 'message')} in Discord.")
+    if receipt.sheets:
+        lines.append(f"{many(receipt.sheets, 'contact sheet')} showed it; one without it takes that place.")
+    if receipt.messages_left:
+        lines.append(
+            f"{many(receipt.messages_left, 'message')} in Discord could not be reached yet; "
+            "the console goes on trying until they are gone."
+        )
+    if receipt.stuck:
+        lines.append(
+            f"{many(len(receipt.stuck), 'message')} could not be taken out of Discord, which does not let the console; "
+            f"to be deleted by hand: {', '.join(receipt.stuck)}"
+        )
+    if not receipt.messages and not receipt.messages_left and not receipt.stuck:
+        lines.append("No message in Discord carried it.")
+    return lines
+
+
+def _gone(act: Act) -> ErasureReceipt:
+    return ErasureReceipt.read(act.detail["gone"])

@@ -1,7 +1,7 @@
 """Rendering: a template and what it tells, with who looks, as a page."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import jinja2
@@ -26,7 +26,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(static=assets.address)
-    made.filters.update(many=many, moment=moment, alt=alt, megabytes=megabytes)
+    made.filters.update(many=many, moment=moment, dated=dated, alt=alt, megabytes=megabytes)
     return made
 
 
@@ -73,6 +73,14 @@ def many(count: int, noun: str) -> str:
 def moment(at: datetime) -> str:
     """A moment as a page without script shows it: 26 November 2026, 00:04 UTC."""
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def dated(text: str) -> str:
+    """A moment in ISO 8601 as `moment` writes it, in UTC; any other text as it is."""
+    try:
+        return moment(datetime.fromisoformat(text).astimezone(UTC)) if "T" in text else text
+    except (ValueError, OverflowError):
+        return text
 
 
 def megabytes(size: int) -> str:

@@ -7,17 +7,23 @@ from urllib.parse import urlencode
 
 from bot.domain.errors import Refusal
 from bot.domain.wall import LEAST_RATING, MOST_RATING, Choices, Order, Query
-from sweeps.parameters import CATALOGUE
-from sweeps.words import quote
+from sweeps.errors import SweepError
+from sweeps.parameters import CATALOGUE, Parameter
+from sweeps.words import number, quote
 
 WORDS, PERSON, JOB, MEMBER, RATING, STARRED, ORDER, AFTER = (
     "q", "person", "job", "member", "rating", "starred", "order", "after",
 )  # fmt: skip
 MOST_WORDS, LONGEST = 12, 200
 ID = re.compile(r"[0-9]{1,19}")
+_NUMBER = r"(\d{1,20}(?:\.\d{1,20})?|\.\d{1,20})"
+RANGE = re.compile(rf"\s*{_NUMBER}\s*(?:\.\.|[-–])\s*{_NUMBER}\s*", re.ASCII)
+"""Two numbers, as people write from one to the other: 5..7.5, 5-7.5."""
 NOBODY = 0
 """No member's id: a name was typed that nobody has whose pictures are seen."""
 ORDERS = {Order.NEWEST: "newest first", Order.BEST: "best rated first", Order.STARRED: "most stars first"}
+SEED = "seed"
+"""The parameter of which nearly each picture has a value of its own."""
 TEXTS = ("prompt", "negative_prompt")
 """Parameters that are sought by their words; a list of whole texts is none to choose from."""
 
@@ -33,7 +39,8 @@ class Chip:
 def read(address: Mapping[str, str], members: Iterable[tuple[int, str, int]] = ()) -> Query:
     """What the address's query asks for; names that it does not know mean nothing. Raises Refusal with a sentence.
 
-    A member is named by their id, or as they are called among `members`, who are (id, name, pictures).
+    A member is named by their id, or as they are called among `members`, who are (id, name, pictures). Values of
+    parameters are read as members type them, so that 2.0 is 2 and true is on.
     """
     rating, member = address.get(RATING, ""), address.get(MEMBER, "")
     order = address.get(ORDER, "") or Order.NEWEST
@@ -46,11 +53,26 @@ def read(address: Mapping[str, str], members: Iterable[tuple[int, str, int]] = (
         person=address.get(PERSON, "")[:LONGEST],
         job=address.get(JOB, "")[:LONGEST],
         member_id=_member(member.strip()[:LONGEST], members),
-        parameters={name: address[name] for name in CATALOGUE if address.get(name)},
+        parameters={name: _value(each, address[name]) for name, each in CATALOGUE.items() if address.get(name)},
         least_rating=int(rating) if rating else None,
         starred=bool(address.get(STARRED)),
         order=Order(order),
     )
+
+
+def _value(parameter: Parameter, said: str) -> str:
+    """What was typed of a parameter as `Query` has it. Raises Refusal."""
+    if parameter.is_number and (ends := RANGE.fullmatch(said)):
+        return "..".join(map(number, sorted(map(float, ends.groups()))))
+    try:
+        value = parameter.read(said)
+    except SweepError as error:
+        if not parameter.is_number:
+            raise Refusal(str(error)) from error
+        value = None
+    if value is None:  # or a seed that is left to chance: each picture was drawn with one
+        raise Refusal(f"{parameter.name}: expected {parameter.expected()}, or a range like 5..10, got {quote(said)}.")
+    return parameter.show(value)
 
 
 def _member(said: str, members: Iterable[tuple[int, str, int]]) -> int | None:
@@ -99,7 +121,8 @@ def chips(query: Query, choices: Choices) -> Iterator[Chip]:
         yield Chip(f"asked by {asked}", written(replace(query, member_id=None)))
     for name, value in query.parameters.items():
         others = {other: kept for other, kept in query.parameters.items() if other != name}
-        yield Chip(f"{name} {value}", written(replace(query, parameters=others)))
+        told = value.replace("..", " to ") if CATALOGUE[name].is_number else value
+        yield Chip(f"{name} {told}", written(replace(query, parameters=others)))
     if query.least_rating:
         least = "5 of 5" if query.least_rating == MOST_RATING else f"{query.least_rating} or more of {MOST_RATING}"
         yield Chip(f"rated {least}", written(replace(query, least_rating=None)))

@@ -11,10 +11,9 @@ from bot.jobs.moderation import Moderation
 from bot.web import api, assets, media, moderation, ops, pages
 from bot.web.errors import sentences
 from bot.web.headers import protect
-from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, RECEIPTS, TEMPLATES, USUAL
+from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, TEMPLATES, USUAL
 from bot.web.messages import DISCORD
 from bot.web.oauth import DiscordSignIn
-from bot.web.receipts import Receipts
 from bot.web.recipes import catalogued
 from bot.web.rendering import environment
 from bot.web.session import LARGEST_BODY, Doorkeeper
@@ -57,7 +56,6 @@ def application(
     made[MODERATION] = rooms.moderation
     made[USUAL] = usual
     made[DISCORD_PAGES] = discord_pages
-    made[RECEIPTS] = Receipts()
     made[TEMPLATES] = environment()
     door = Doorkeeper(rooms.sessions, rooms.memberships, key=key, address=address, session_tokens=session_tokens)
     protect(made, secure=door.origin.secure)

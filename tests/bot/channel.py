@@ -21,7 +21,8 @@ class ShortMemory:
     """A channel that, like Discord, keeps one message a nonce, until it forgets the nonces.
 
     `faults` strike the next posts, and while it is `silent` nothing gets through. `named` are the parts whose sheets
-    called the owner, `sought` tells since when each message was looked for, `withdrawn` what was taken out of which.
+    called the owner, `sought` tells since when each message was looked for, `withdrawn` what was taken out of which,
+    `renewed` which sheets were put in the place of others.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class ShortMemory:
         self.accepts_before_failing = False
         self.silent = False
         self.withdrawn: list[tuple[int, frozenset[str] | None]] = []
+        self.renewed: list[tuple[int, bytes]] = []
         self._nonces: dict[str, int] = {}
 
     def forget(self) -> None:
@@ -64,6 +66,15 @@ class ShortMemory:
     async def post_sheet(self, job: Job, sheet: bytes, nonce: str, part: str = "", *, last: bool = True) -> int:
         self.named += [part] * last
         return await self.post_results(job, [(job.sheet_name(part), sheet)], nonce, part)
+
+    async def renew_sheet(self, job: Job, message_id: int, sheet: bytes, part: str = "") -> None:
+        self._through()
+        if self.faults:
+            raise self.faults.pop(0)
+        message = self.messages[message_id - 1]
+        if message.names:
+            self.messages[message_id - 1] = replace(message, names=(job.sheet_name(part),))
+            self.renewed.append((message_id, sheet))
 
     async def show(
         self, job: Job, progress: Progress, remarks: Sequence[tuple[str, str]], *, pausing: bool = False

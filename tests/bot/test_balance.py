@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.account import Act, Balance, Kind, Movement, Terms
+from bot.domain.erasure import ErasureReceipt
 from bot.ui.tokens import FIGURE_SPACE, MINUS, audit_card, balance_card, granted_text, link_text
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -103,13 +104,21 @@ def test_a_code_is_told_with_what_it_does_and_for_how_long() -> None:
 
 
 def test_the_audit_log_tells_who_did_what_to_whom() -> None:
+    receipt = ErasureReceipt(1, 1, 2, 3, 1, stuck=("LINK", "LINK"), sheets=1)
     acts = [
         Act(NOW, 1, "Mina", "grant", "member 12", {"tokens": -50, "note": "too *many*"}),
         Act(NOW, 1, "*Mina*", "cancel", "S42", {"owner": "Theo"}),
+        Act(NOW, 1, "Mina", "faces consent", "member 12", {"scope": "wall", "expires_at": NOW.isoformat()}),
+        Act(NOW, 1, "Mina", "faces consent", "member 12", {"scope": "draw", "expires_at": None}),
+        Act(NOW, 1, "Mina", "delete", "S1-c004", {"owner": "Theo", "gone": receipt.kept()}),
     ]
     assert (audit_card(acts).description or "").splitlines() == [
         "<t:1782907200:R> **Mina** · grant <@12> · tokens: -50 · note: too \\*many\\*",
         "<t:1782907200:R> **\\*Mina\\*** · cancel S42 · owner: Theo",
+        "<t:1782907200:R> **Mina** · faces consent <@12> · scope: wall · expires: <t:1782907200:f>",
+        "<t:1782907200:R> **Mina** · faces consent <@12> · scope: draw · expires: never",
+        "<t:1782907200:R> **Mina** · delete S1-c004 · owner: Theo · gone: 1 picture, 2 files, 1 picture off the wall, "
+        "3 messages, 1 contact sheet, 1 message not reached yet, 2 messages to be deleted by hand",
     ]
     assert (audit_card([]).description or "").startswith("Nothing yet.")
     long = Act(NOW, 1, "*" * 100, "*" * 30, "*" * 120, {"note": "*" * 500, "name": "*" * 500})

@@ -10,20 +10,23 @@ import pytest_asyncio
 import bot.jobs.erasure as erasure_module
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.errors import CannotDeliver, CannotPost, ConsentEnded, NotYours, Refusal, Unavailable
-from bot.domain.job import ItemState, Job, JobState
+from bot.domain.job import ItemState, Job, JobState, Layout
 from bot.domain.person import Person
+from bot.domain.stores import NewItem
 from bot.jobs.erasure import Erasure
 from bot.jobs.removal import REVOKED, erase, finish, resuming, revoke
 from bot.store.database import Sessions
+from bot.store.departures import GONE
 from bot.store.erasures import ErasureStore
 from bot.store.faces import Faces
 from bot.store.images import Images
 from bot.store.jobs import Jobs
 from bot.store.ledger import Ledger
 from bot.store.owed import OwedStore
+from sweeps.recipe import resolve
 from tests.bot.album import ADA, MINA, OPERATOR, THEO, add, picture, revoked
-from tests.bot.channel import ShortMemory, delivered, until
-from tests.bot.conftest import HERE
+from tests.bot.channel import Posted, ShortMemory, delivered, until
+from tests.bot.conftest import HERE, store_quote
 from tests.bot.drawer import Drawer
 from tests.bot.shift import Shift
 from tests.bot.test_worker import at_work
@@ -234,26 +237,29 @@ async def test_a_store_that_is_away_is_asked_again(bench: Bench, monkeypatch: py
 
 async def test_a_message_that_was_sent_without_an_answer_is_found_and_withdrawn(bench: Bench, tmp_path: Path) -> None:
     job = await bench.shift.drawn(2)
-    bench.channel.faults, bench.channel.accepts_before_failing = [ConnectionResetError()], True
+    bench.channel.faults, bench.channel.accepts_before_failing = [ConnectionResetError() for _ in range(1000)], True
     async with bench.shift.outbox(bench.channel).delivering() as outbox:
         outbox.changed(job)
         await until(lambda: bench.channel.names)  # it is there, and we were not told
         await bench.store.erase([(job.id, 1)], REMARK)
+        await until(lambda: bench.channel.found)  # it is looked for, though Discord knows its nonce still
+        bench.channel.faults = []
         await delivered(bench.shift.jobs, job)
     async with bench.erasure.withdrawing():
         await bench.gone()
-    assert bench.channel.found  # it was looked for, though Discord knows its nonce still
     assert bench.channel.names == [f"{job.name}-c002.png", f"{job.name}-sheet.png"]
     assert len(files(tmp_path)) == 1
 
 
 async def test_an_erased_picture_that_was_never_sent_is_not_sent(bench: Bench) -> None:
     job = await bench.shift.drawn(2)
-    bench.channel.faults = [ConnectionResetError()]
+    bench.channel.faults = [ConnectionResetError() for _ in range(1000)]
     async with bench.shift.outbox(bench.channel).delivering() as outbox:
         outbox.changed(job)
-        await until(lambda: not bench.channel.faults)
+        await until(lambda: len(bench.channel.faults) < 1000)
         await bench.store.erase([(job.id, 1)], REMARK)
+        await until(lambda: bench.channel.found)
+        bench.channel.faults = []
         await delivered(bench.shift.jobs, job)
     assert bench.channel.names == [f"{job.name}-c002.png", f"{job.name}-sheet.png"]
     assert await bench.shift.jobs.remarks(job.id) == [("c001", REMARK)]
@@ -363,6 +369,37 @@ async def test_a_picture_that_was_being_drawn_is_neither_posted_nor_kept(
     assert [item.image for item in await jobs.items(job.id)] == [None, None]
     assert (await OwedStore(jobs._sessions).next_batch(job.id, 10)).items == []
     assert [path.name for path in tmp_path.rglob("*.png") if "faces" not in path.parts] == []
+
+
+async def test_the_name_goes_too_and_cards_that_told_it_are_shown_anew(sitters: Faces, bench: Bench) -> None:
+    told = Layout(fixed=(("face_folder", "mina"),))
+    quote, other = [await store_quote(bench.shift.jobs, items=1, people=who, layout=told) for who in ("mina", "olga")]
+    await erase(sitters, Drawer(), bench.erasure, await revoke(sitters, MINA, "mina", confirmed=True))
+    assert bench.changed == [quote.id]
+    layouts = [job.layout.fixed for each in (quote, other) if (job := await bench.shift.jobs.get(each.id))]
+    assert layouts == [(("face_folder", GONE),), (("face_folder", "mina"),)]
+
+
+async def test_a_name_that_had_to_wait_goes_later_also_after_a_restart(
+    sitters: Faces, bench: Bench, sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.departures.LOOK_SECONDS", 0.02)
+    recipe = resolve({"prompt": "x", "face_folder": "mina"}, seed=1)
+    layout = Layout((("face_folder", ("mina",)),), apart="face_folder")
+    job = await bench.shift.laid_out("test", [NewItem("c001", 1, recipe, {"face_folder": 0})], layout)
+    await bench.shift.draw(job, 1)
+    await bench.shift.owed.trying(job.id, [1], "1" * 24)  # and there the console died, with the message on its way
+    bench.channel.messages.append(Posted((f"{job.name}-mina-c001.png",), "mina"))
+    await erase(sitters, Drawer(), bench.erasure, await revoke(sitters, MINA, "mina", confirmed=True))
+    assert (await bench.shift.jobs.get(job.id)).layout == layout  # type: ignore[union-attr]
+    again = Bench(sessions, tmp_path)
+    again.channel.messages = bench.channel.messages
+    async with again.shift.outbox(again.channel, sheet=None).delivering() as outbox, again.erasure.withdrawing():
+        outbox.changed(job)
+        await until(lambda: again.changed == [job.id])
+        await again.gone()
+    assert again.channel.names == []  # found by the name that it had
+    assert (await again.shift.jobs.get(job.id)).layout.labels("face_folder") == (GONE,)  # type: ignore[union-attr]
 
 
 async def test_a_quote_of_who_was_revoked_is_not_drawn(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from bot.domain.errors import BadName, BadUpload, NoRights, NotFound, NotYours, Refusal
 from bot.domain.person import MOST_PHOTOS, Added
@@ -118,7 +119,9 @@ async def test_links_pipes_and_names_that_are_no_names_are_left_out(faces: Faces
     (folder / "x, y" / "a.png").write_bytes(b"a")
     (folder / "empty").mkdir()
     (folder / "file.png").write_bytes(b"a")
-    assert faces.names(None) == ["grace"]
+    with capture_logs() as lines:
+        assert faces.names(None) == ["grace"]
+    assert lines == []
     assert await faces.photos("grace", ADA) == (b"a",)
     with pytest.raises(NotFound):
         await faces.photos("linked", None)
@@ -156,6 +159,18 @@ async def test_a_record_that_is_a_link_counts_as_damaged(faces: Faces, folder: P
     (folder / "mina/person.json").rename(tmp_path / "person.json")
     (folder / "mina/person.json").symlink_to(tmp_path / "person.json")
     assert faces.names(None) == []
+
+
+async def test_a_folder_that_cannot_be_read_is_told_once_each_time_it_happens(faces: Faces, folder: Path) -> None:
+    await add(faces)
+    record = folder / "mina/person.json"
+    whole = record.read_bytes()
+    with capture_logs() as lines:
+        for content in (b"{}", whole, b"{}", b"[]"):
+            record.write_bytes(content)
+            for _ in range(3):  # as the wall looks again and again
+                await faces.everybody()
+    assert [line["folder"] for line in lines] == ["mina"] * 3
 
 
 # --- what the file rights forbid

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.account import Terms
-from bot.domain.erasure import ErasureReceipt
+from bot.domain.erasure import Entry, ErasureReceipt, Foreseen
 from bot.domain.errors import NotFound, NotYours, Refusal, Unavailable, WrongState
-from bot.domain.gate import Cause, Hit, Incident, IncidentState, Verdict
+from bot.domain.gate import Cause, Decided, Hit, Incident, IncidentState, Verdict
 from bot.domain.job import ItemState, Job, Lease, Member
 from bot.jobs.erasure import Erasure
 from bot.jobs.moderation import DELETED, Moderation
@@ -48,12 +48,13 @@ class Court:
         self.erasures, self.faces = ErasureStore(sessions), Faces(folder / "faces")
         self.changed: list[int] = []
         self.touched = 0
+        self.mistake = ""
         self.forgotten: list[set[str]] = []
         self.channel = ShortMemory()
         self._leases = LeaseStore(sessions, Presence(folder / "workers"), 60.0)
         self._orders = OrderStore(sessions, self._leases.worker, 1000)
         self._lease: dict[int, Lease] = {}
-        erasure = Erasure(self.erasures, self.images, self.channel, self._forget, self._shown)
+        erasure = self.erasure = Erasure(self.erasures, self.images, self.channel, self._forget, self._shown)
         self.moderation = Moderation(
             self.wall,
             self.incidents,
@@ -64,6 +65,7 @@ class Court:
             lambda job: self.changed.append(job.id),
             self._touch,
             self.faces,
+            lambda: self.mistake,
         )
 
     def _touch(self) -> None:
@@ -145,6 +147,66 @@ async def test_a_deleted_picture_is_gone_everywhere_with_a_receipt(court: Court)
     assert [each.number for each in await court.wall.changed()] == [2]
     assert (court.files, len(court.forgotten), court.touched) == (1, 1, 1)
     assert await court.acts() == [("Olga", "delete", f"{job.name}-c001")]
+    kept = await court.moderation.last(OLGA, f"{job.name}-c001", ("delete",))
+    assert kept is not None and kept.detail == {"owner": MINA.name, "gone": receipt.kept()}
+    assert ErasureReceipt.read(kept.detail["gone"]) == receipt
+
+
+async def test_a_picture_is_deleted_with_its_receipt_also_where_that_cannot_be_kept(
+    court: Court, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(court.audit, "amend", fail)
+    assert (await court.moderation.delete(OLGA, job.id, 1)).pictures == 1
+    kept = await court.moderation.last(OLGA, f"{job.name}-c001")
+    assert court.files == 0 and kept is not None and "gone" not in kept.detail
+
+
+async def test_what_was_done_last_is_told_to_operators_of_that_server_alone(court: Court) -> None:
+    job = await court.job()
+    incident = await court.withhold(job, 1)
+    prompt = await court.incidents.note(MEMBER, Hit(Cause.PROMPT, Verdict.WITHHOLD, "blood"), "a war")
+    names = (incident.name, job.name, prompt.name)
+    assert [await court.moderation.last(OLGA, name) for name in names] == [None] * 3
+    await court.moderation.drop(OLGA, incident.id)
+    await court.moderation.drop(OLGA, prompt.id)
+    acts = [await court.moderation.last(OLGA, name) for name in names]
+    assert [act and act.target for act in acts] == [incident.name, None, prompt.name]
+    for name in names:
+        for nobody in (MEMBER, ELSEWHERE, PRIVATE):
+            with pytest.raises(NotYours):
+                await court.moderation.last(nobody, name)
+    for nothing in ("the wall", "member 1", "S77", "incident 77", "s1", ""):
+        with pytest.raises(NotFound):
+            await court.moderation.last(OLGA, nothing)
+
+
+async def test_what_a_deletion_would_take_is_shown_and_nothing_is_taken(court: Court) -> None:
+    job = await court.job()
+    await court.draw(job, 1)
+    await court.withhold(job, 2)
+    seen = await court.moderation.doomed(OLGA, job.id, 1)
+    assert (seen.name, seen.owner, seen.png) == (f"{job.name}-c001", MINA.name, picture(1))
+    assert (seen.foreseen, seen.withheld) == (Foreseen(entry=Entry()), False)
+    seen = await court.moderation.doomed(OLGA, job.id, 2)
+    assert (seen.png, seen.foreseen, seen.withheld) == (picture(2), Foreseen(), True)
+    assert (court.files, len(await court.wall.changed()), await court.acts()) == (2, 1, [])
+    await court.moderation.delete(OLGA, job.id, 1)
+    with pytest.raises(NotFound, match="There is no picture"):
+        await court.moderation.doomed(OLGA, job.id, 1)
+
+
+async def test_operators_alone_are_told_of_a_mistake_in_the_gates_file(court: Court) -> None:
+    assert court.moderation.gate_mistake(OLGA) == []
+    court.mistake = "gate.yaml: one\ngate.yaml: two"
+    assert court.moderation.gate_mistake(OLGA) == ["gate.yaml: one", "gate.yaml: two"]
+    with pytest.raises(NotYours):
+        court.moderation.gate_mistake(MEMBER)
 
 
 async def test_a_withheld_picture_can_be_deleted_by_its_name_too(court: Court) -> None:
@@ -224,14 +286,16 @@ async def test_of_a_prompt_or_a_lost_file_there_is_no_picture(court: Court) -> N
     assert await court.moderation.picture(OLGA, incident.id) is None
 
 
-async def test_a_released_picture_is_brought_to_its_channel(court: Court) -> None:
+async def test_a_released_picture_is_brought_to_its_channel(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(court.erasure, "look", lambda: looked.append("at the sheets"))
     job = await court.job()
     incident = await court.withhold(job, 1)
     released = await court.moderation.release(OLGA, incident.id)
     assert (released.state, released.id) == (IncidentState.RELEASED, incident.id)
-    assert (court.changed, court.files) == ([job.id], 1)
+    assert (court.changed, court.files, looked) == ([job.id], 1, ["at the sheets"])
     assert [each.image for each in (await court.owed.next_batch(job.id, 10)).items] == [incident.image]
-    assert await court.acts() == [("Olga", "release", f"incident {incident.id}")]
+    assert await court.acts() == [("Olga", "release", f"{job.name}-c001")]
 
 
 async def test_a_picture_of_somebody_who_may_not_be_drawn_any_more_is_not_released(court: Court) -> None:
@@ -242,7 +306,7 @@ async def test_a_picture_of_somebody_who_may_not_be_drawn_any_more_is_not_releas
         await court.moderation.release(OLGA, incident.id)
     assert type(caught.value) is Refusal
     assert str(caught.value) == (
-        f"Incident {incident.id} cannot be released: The consent for mina was revoked, and what is left of them is "
+        f"{incident.name} cannot be released: The consent for mina was revoked, and what is left of them is "
         "being deleted. Delete it to close it."
     )
     assert [each.id for each in await court.moderation.incidents(OLGA)] == [incident.id]
@@ -265,7 +329,27 @@ async def test_a_dropped_picture_is_off_the_disk_when_the_answer_comes(court: Co
     assert (dropped.state, dropped.image) == (IncidentState.DELETED, None)
     assert court.files == 0
     assert await court.erasures.withdrawals() == []
-    assert await court.acts() == [("Olga", "drop", f"incident {incident.id}")]
+    assert await court.acts() == [("Olga", "drop", f"{job.name}-c001")]
+
+
+async def test_all_of_a_job_is_released_but_whom_it_must_not_show_and_the_rest_deleted(court: Court) -> None:
+    await add(court.faces, MINA, "mina")
+    job, ours = await court.job(), await court.job(people="mina")
+    for number in (1, 2):
+        await court.withhold(job, number)
+        last = (await court.withhold(ours, number)).id
+    await court.faces.revoke(MINA, "mina")
+    assert [each.job for each in await court.moderation.by_job(OLGA)] == [ours.name, job.name]
+    assert (await court.moderation.release_all(OLGA, job.id, last)).pictures == 2
+    with pytest.raises(Refusal, match=f"^No picture of {ours.name} can be released: The consent for mina was revoked"):
+        await court.moderation.release_all(OLGA, ours.id, last)
+    assert await court.moderation.drop_all(OLGA, ours.id, last) == Decided(ours.name, 2)
+    assert (court.changed, court.files) == ([job.id, ours.id], 2)
+    assert await court.erasures.withdrawals() == []
+    for act in (court.moderation.release_all, court.moderation.drop_all):
+        with pytest.raises(WrongState, match=f"Nothing that was withheld of {job.name} waits"):
+            await act(OLGA, job.id, last)
+    assert await court.acts() == [("Olga", "drop", ours.name), ("Olga", "release", job.name)]
 
 
 async def test_a_file_that_cannot_be_deleted_now_is_remembered(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,9 +383,13 @@ ACTS: dict[str, Act] = {
     "hide": lambda on, who, job, _: on.hide(who, job.id, 1, True),
     "show": lambda on, who, job, _: on.hide(who, job.id, 1, False),
     "delete": lambda on, who, job, _: on.delete(who, job.id, 1),
+    "doomed": lambda on, who, job, _: on.doomed(who, job.id, 1),
+    "incident": lambda on, who, _, incident: on.incident(who, incident),
     "picture": lambda on, who, _, incident: on.picture(who, incident),
     "release": lambda on, who, _, incident: on.release(who, incident),
     "drop": lambda on, who, _, incident: on.drop(who, incident),
+    "release_all": lambda on, who, job, incident: on.release_all(who, job.id, incident),
+    "drop_all": lambda on, who, job, incident: on.drop_all(who, job.id, incident),
 }
 
 
@@ -324,6 +412,8 @@ async def test_members_are_not_even_told_that_there_is_nothing(court: Court) -> 
         await court.moderation.incidents(MEMBER)
     with pytest.raises(NotYours):
         await court.moderation.waiting(MEMBER)
+    with pytest.raises(NotYours):
+        await court.moderation.by_job(MEMBER)
     with pytest.raises(NotYours):
         await court.moderation.release(MEMBER, 77)
     with pytest.raises(NotFound):

@@ -1,4 +1,4 @@
-"""What operators read in Discord of what was withheld, and what a press of a button does."""
+"""What operators are answered in Discord, what is asked before a picture goes, and what a press of a button does."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,18 +9,17 @@ from typing import Any
 import disnake
 import pytest
 
-from bot.cogs.moderation import BUTTON, ModerationCog
+from bot.cogs.moderation import BUTTON, PICTURE, WHOLE, ModerationCog
 from bot.cogs.queue import BUTTON as JOBS
 from bot.console import COGS
-from bot.domain.erasure import ErasureReceipt
-from bot.domain.errors import NotYours, WrongState
-from bot.domain.gate import Cause, Incident, IncidentState
+from bot.domain.erasure import Doomed, Entry, ErasureReceipt, Foreseen
+from bot.domain.errors import NotFound, NotYours, WrongState
+from bot.domain.gate import Cause, Decided, Incident, IncidentState, Waiting
 from bot.domain.job import Member
-from bot.ui import moderation as ui
-from bot.ui.moderation import MOST_SHOWN, deleted_text, dropped_text, hidden_text, incident_list, released_text
 
 WALL = "https://wall.example"
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+GONE = Foreseen("MESSAGE", ("SHEET",), Entry(1, 2))
 OLGA, MINA = Member(4, "Olga", True, 7), Member(1, "Mina", False, 7)
 
 
@@ -28,113 +27,19 @@ def incident(number: int = 1, **more: Any) -> Incident:
     found = Incident(
         id=number, at=NOON, cause=Cause.IMAGE, what="nude", score=0.934, prompt="a beach", member_id=1, member="Mina",
         guild_id=7, job_id=42, number=3, image="ab" * 32, state=IncidentState.OPEN,
+        picture=f"S42-c{number:03d}",
     )  # fmt: skip
     return replace(found, **more)
 
 
 def prompt(number: int = 2) -> Incident:
-    return incident(number, cause=Cause.PROMPT, what="blood", score=None, image=None, job_id=None, prompt="a war")
+    return incident(
+        number, cause=Cause.PROMPT, what="blood", score=None, image=None, job_id=None, picture="", prompt="a war"
+    )
 
 
 def labels(rows: list[Any]) -> list[list[tuple[str, str]]]:
     return [[(button.label, button.custom_id) for button in row.children] for row in rows]
-
-
-def told(*incidents: Incident, pictures: dict[int, bytes] | None = None, more: int = 0) -> str:
-    embed, _, _ = incident_list(incidents, pictures or {}, WALL, more=more)
-    return f"{embed.title}\n{embed.description}"
-
-
-# --- words
-
-
-def test_each_incident_tells_what_was_met_whose_it_is_and_the_prompt() -> None:
-    text = told(incident(), prompt(), pictures={1: b"png"})
-    assert text.startswith(
-        "Withheld · 2\n**Incident 1** · the picture shows “nude”, 93 % sure\nMina · <t:1782907200:R>"
-    )
-    assert "job 42 · `incident-1.png`\n> a beach" in text
-    assert "**Incident 2** · the prompt says “blood”\n" in text
-    assert text.endswith("nothing was drawn\n> a war")
-
-
-def test_a_picture_is_shown_behind_a_spoiler_alone() -> None:
-    embed, files, _ = incident_list([incident(1), incident(2), prompt(3)], {1: b"one", 2: b"two"}, WALL)
-    assert [(file.filename, file.fp.read()) for file in files] == [
-        ("SPOILER_incident-1.png", b"one"),
-        ("SPOILER_incident-2.png", b"two"),
-    ]
-    assert embed.image.url is None and embed.thumbnail.url is None
-
-
-def test_a_picture_can_be_released_or_deleted_and_a_prompt_only_closed() -> None:
-    _, _, rows = incident_list([incident(12), prompt(11)], {}, WALL)
-    assert labels(rows) == [[("Release 12", "release:12"), ("Delete 12", "drop:12")], [("Close 11", "drop:11")]]
-    for row in labels(rows):
-        for _, custom_id in row:
-            assert BUTTON.fullmatch(custom_id) and not JOBS.fullmatch(custom_id)
-
-
-def test_more_than_a_message_holds_are_counted_and_led_to_the_wall() -> None:
-    many = [incident(number) for number in range(25)]
-    embed, files, rows = incident_list(many[:5], {number: b"png" for number in range(25)}, WALL, more=1200)
-    assert (len(files), len(rows)) == (MOST_SHOWN, MOST_SHOWN)
-    assert embed.title == "Withheld · 1,205"
-    assert embed.description is not None
-    assert embed.description.endswith(f"… and 1,200 more. All of them are at {WALL}/moderation")
-    assert told(*many[:6]).endswith(f"… and 1 more. All of them are at {WALL}/moderation")
-
-
-def test_what_is_too_large_to_attach_is_led_to_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ui, "BYTES_A_FILE", 6)
-    monkeypatch.setattr(ui, "BYTES_A_MESSAGE", 10)
-    pictures = {1: b"12345", 2: b"1234567", 3: b"123456", 4: b"12345"}
-    embed, files, rows = incident_list([incident(number) for number in pictures], pictures, WALL)
-    assert [file.filename for file in files] == ["SPOILER_incident-1.png", "SPOILER_incident-4.png"]
-    assert (embed.description or "").count(f"its picture is at {WALL}/moderation") == 2
-    assert len(rows) == 4
-
-
-def test_the_longest_words_fit_into_discords_limits_and_format_nothing() -> None:
-    worst = incident(
-        999_999_999, what="*" * 120, prompt="**@everyone**\n# " * 800, member="_" * 100, score=1.0, job_id=999_999_999
-    )
-    embed, _, _ = incident_list([replace(worst, id=worst.id - n) for n in range(25)], {}, "https://" + "w" * 200)
-    assert embed.description is not None and len(embed.description) <= 4000
-    assert "**@everyone" not in embed.description and "\n#" not in embed.description
-
-
-def test_nothing_withheld_is_said_so() -> None:
-    embed, files, rows = incident_list([], {}, WALL)
-    assert (embed.title, files, rows) == ("Nothing is withheld", [], [])
-    assert (embed.description or "").startswith("Nothing waits for you.")
-
-
-def test_what_was_decided_is_said_in_a_sentence() -> None:
-    assert released_text(incident(5, member="M*na")) == (
-        "Incident 5 is released: the picture goes to its channel, at no cost to M\\*na."
-    )
-    assert dropped_text(incident(5)) == "Incident 5 is closed, and what was drawn for it is deleted."
-    assert dropped_text(prompt(6)) == "Incident 6 is closed."
-    assert hidden_text("S42-c017", True).startswith("**S42-c017** is hidden: nobody but operators")
-    assert hidden_text("S42-c017", False) == "**S42-c017** is shown again to everybody who may see the wall."
-
-
-def test_the_receipt_counts_what_is_gone_and_what_is_not() -> None:
-    assert deleted_text("S42-c017", ErasureReceipt(1, 1, 1, 2, 1)) == (
-        "**S42-c017** is deleted for good:\n"
-        "- 1 picture from the records\n"
-        "- 1 file off the disk\n"
-        "- 1 picture off the wall\n"
-        "- 2 messages in Discord, or the picture in them\n"
-        "1 message in Discord was not reached yet. The console goes on by itself until it is gone."
-    )
-    stuck = deleted_text("S42-c017", ErasureReceipt(1, 1, 1, 0, 0, stuck=("LINK",)))
-    assert stuck.endswith("which does not let the console; delete it by hand: LINK")
-    assert "- no file: another picture is the very same" in deleted_text("S42-c017", ErasureReceipt(1, 0, 0, 1, 0))
-
-
-# --- the command
 
 
 class Bench:
@@ -142,6 +47,8 @@ class Bench:
 
     def __init__(self, *waiting: Incident) -> None:
         self.withheld = list(waiting)
+        self.mistakes: list[str] = []
+        self.deleted = False
         self.done: list[tuple[str, str]] = []
 
     def _allow(self, actor: Member) -> None:
@@ -160,6 +67,15 @@ class Bench:
         self._allow(actor)
         return b"png"
 
+    async def incident(self, actor: Member, incident_id: int) -> Incident:
+        self._allow(actor)
+        found = next((each for each in self.withheld if each.id == incident_id), None)
+        return found or incident(incident_id, image=None, state=IncidentState.RELEASED)
+
+    def gate_mistake(self, actor: Member) -> list[str]:
+        self._allow(actor)
+        return self.mistakes
+
     async def release(self, actor: Member, incident_id: int) -> Incident:
         return self._decide("release", actor, incident_id)
 
@@ -175,6 +91,25 @@ class Bench:
                 return each
         raise WrongState(f"Incident {incident_id} is decided already: it is released.")
 
+    async def by_job(self, actor: Member) -> list[Waiting]:
+        self._allow(actor)
+        ids = [each.id for each in self.withheld if each.image]
+        return [Waiting(42, "S42", len(ids), max(ids))] if len(ids) > 1 else []
+
+    async def release_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        return self._decide_all("release", actor, last)
+
+    async def drop_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        return self._decide_all("drop", actor, last)
+
+    def _decide_all(self, act: str, actor: Member, last: int) -> Decided:
+        those = [each.id for each in self.withheld if each.image and each.id <= last]
+        if not those:
+            raise WrongState("Nothing that was withheld of S42 waits any more: it is decided already.")
+        for each in those:
+            self._decide(act, actor, each)
+        return Decided("S42", len(those))
+
     async def find(self, actor: Member, name: str) -> tuple[str, int, int]:
         self._allow(actor)
         return name, 42, 17
@@ -182,7 +117,15 @@ class Bench:
     async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
         self.done.append(("hide" if hidden else "show", f"{job_id}/{number}"))
 
+    async def doomed(self, actor: Member, job_id: int, number: int) -> Doomed:
+        self._allow(actor)
+        return Doomed(f"S{job_id}-c{number:03d}", "Mina", "a beach", b"png", GONE)
+
     async def delete(self, actor: Member, job_id: int, number: int) -> ErasureReceipt:
+        self._allow(actor)
+        if self.deleted:
+            raise NotFound("There is no picture S42-c017: it was not drawn, or it is deleted.")
+        self.deleted = True
         self.done.append(("delete", f"{job_id}/{number}"))
         return ErasureReceipt(1, 1, 1, 1)
 
@@ -238,7 +181,7 @@ async def test_the_list_is_private_and_has_its_pictures_and_buttons() -> None:
     inter = Pressed()
     await run(ModerationCog._list, cog(Bench(incident(1), prompt(2)))[0], inter)
     (answer,) = inter.told
-    assert [file.filename for file in answer["files"]] == ["SPOILER_incident-1.png"]
+    assert [file.filename for file in answer["files"]] == ["SPOILER_S42-c001.png"]
     assert len(answer["components"]) == 2
     assert answer["allowed_mentions"].to_dict() == {"parse": []}
 
@@ -256,30 +199,136 @@ async def test_members_get_a_sentence(values: tuple[str, ...]) -> None:
     assert bench.done == []
 
 
-async def test_pictures_are_hidden_shown_and_deleted_by_name() -> None:
+async def test_pictures_are_hidden_and_shown_by_name() -> None:
     bench = Bench()
     on, _ = cog(bench)
     said = []
-    for command in (ModerationCog._hide, ModerationCog._show, ModerationCog._delete):
+    for command in (ModerationCog._hide, ModerationCog._show):
         inter = Pressed()
         await run(command, on, inter, "S42-c017")
         said.append(inter.told[0]["text"])
-    assert bench.done == [("hide", "42/17"), ("show", "42/17"), ("delete", "42/17")]
-    assert "is hidden" in said[0] and "is shown again" in said[1] and "is deleted for good" in said[2]
+    assert bench.done == [("hide", "42/17"), ("show", "42/17")]
+    assert "is hidden" in said[0] and "is shown again" in said[1]
 
 
-@pytest.mark.parametrize(("custom_id", "act"), [("release:1", "release"), ("drop:1", "drop")])
-async def test_a_press_decides_and_the_list_goes_on_without_it(custom_id: str, act: str) -> None:
+async def test_what_would_be_deleted_is_shown_first_and_nothing_is_deleted_yet() -> None:
+    bench, inter = Bench(), Pressed()
+    await run(ModerationCog._delete, cog(bench)[0], inter, "S42-c017")
+    (asked,) = inter.told
+    assert asked["embed"].title == "Delete S42-c017 for good?"
+    assert [file.filename for file in asked["files"]] == ["SPOILER_S42-c017.png"]
+    assert labels(asked["components"]) == [[("Delete", "delete:S42-c017"), ("Keep", "keep:S42-c017")]]
+    for _, custom_id in labels(asked["components"])[0]:  # all that a press needs is in the button, also after a restart
+        assert PICTURE.fullmatch(custom_id) and not BUTTON.fullmatch(custom_id) and not JOBS.fullmatch(custom_id)
+    assert bench.done == []
+
+
+@pytest.mark.parametrize(
+    ("act", "done", "text"),
+    [
+        ("delete", [("delete", "42/17")], "**S42-c017** is deleted for good:"),
+        ("keep", [], "Nothing was deleted: **S42-c017** stays as it is."),
+    ],
+)
+async def test_the_question_gives_way_to_what_became_of_the_picture(
+    act: str, done: list[tuple[str, str]], text: str
+) -> None:
+    bench, inter = Bench(), Pressed(f"{act}:S42-c017")
+    on, giving = cog(bench)
+    await on.on_button_click(inter)  # type: ignore[arg-type]
+    assert (bench.done, giving.failed) == (done, [])
+    answer = inter.told[-1]
+    assert answer["text"].startswith(text)
+    assert (answer["embed"], answer["attachments"], answer["components"]) == (None, [], [])
+
+
+async def test_who_presses_delete_second_is_told_that_it_is_gone() -> None:
+    bench = Bench()
+    on, giving = cog(bench)
+    for _ in range(2):
+        inter = Pressed("delete:S42-c017")
+        await on.on_button_click(inter)  # type: ignore[arg-type]
+    assert (len(bench.done), giving.failed) == (1, [])
+    assert inter.told[-1]["text"] == "There is no picture S42-c017: it was not drawn, or it is deleted."
+    assert inter.told[-1]["components"] == []
+
+
+@pytest.mark.parametrize("custom_id", ["delete:S42-c017", "erase:1", "drop:1", "erase-all:42:1", "drop-all:42:1"])
+async def test_who_is_no_operator_any_more_deletes_nothing_by_an_old_question(custom_id: str) -> None:
+    bench = Bench(incident(1))
+    on, giving = cog(bench, MINA)
+    inter = Pressed(custom_id)
+    await on.on_button_click(inter)  # type: ignore[arg-type]
+    assert [type(each) for each in giving.failed] == [NotYours]
+    assert (bench.done, inter.told) == ([], [{"deferred": True}])
+
+
+async def test_the_list_asks_before_a_withheld_picture_is_deleted_and_comes_back_where_it_is_kept() -> None:
     bench = Bench(incident(1), incident(2))
+    on, giving = cog(bench)
+    inter = Pressed("drop:1")
+    await on.on_button_click(inter)  # type: ignore[arg-type]
+    asked = inter.told[-1]
+    assert asked["embed"].title == "Delete S42-c003 for good?"
+    assert asked["attachments"] == []  # those of the list go
+    assert labels(asked["components"]) == [[("Delete", "erase:1"), ("Keep", "keep:1")]]
+    inter = Pressed("keep:1")
+    await on.on_button_click(inter)  # type: ignore[arg-type]
+    assert inter.told[-1]["text"] == "Nothing was deleted: **S42-c001** still waits for a decision."
+    assert len(inter.told[-1]["components"]) == 2
+    assert (bench.done, giving.failed) == ([], [])
+
+
+async def test_the_list_tells_of_a_mistake_in_the_gates_file() -> None:
+    bench, inter = Bench(incident(1)), Pressed()
+    bench.mistakes = ["gate.yaml: rules: expected a list of rules, got 1"]
+    await run(ModerationCog._list, cog(bench)[0], inter)
+    assert "- gate.yaml: rules: expected a list of rules, got 1\n" in inter.told[0]["embed"].description
+
+
+@pytest.mark.parametrize(
+    ("custom_id", "act"), [("release:1", "release"), ("erase:1", "drop"), ("drop:3", "drop")], ids=lambda each: each
+)
+async def test_a_press_decides_and_the_list_goes_on_without_it(custom_id: str, act: str) -> None:
+    bench = Bench(incident(1), incident(2), prompt(3))
+    number = int(custom_id[-1])
     on, giving = cog(bench)
     inter = Pressed(custom_id)
     await on.on_button_click(inter)  # type: ignore[arg-type]
     assert (bench.done, giving.failed) == ([(act, "Olga")], [])
     answer = inter.told[-1]
-    assert answer["text"].startswith("Incident 1 is ")
+    assert answer["text"].startswith("**Incident 3** is " if number == 3 else "**S42-c001** is ")
     assert answer["attachments"] == []  # those of before go
-    assert [file.filename for file in answer["files"]] == ["SPOILER_incident-2.png"]
-    assert labels(answer["components"]) == [[("Release 2", "release:2"), ("Delete 2", "drop:2")]]
+    pressable = [label for row in labels(answer["components"]) for label, _ in row if "all" not in label]
+    assert [label for label in pressable if not label.startswith("Release")] == [
+        f"{'Delete' if each.image else 'Close'} {each.name}" for each in bench.withheld
+    ]
+    assert number not in [each.id for each in bench.withheld]
+
+
+async def test_all_of_a_job_is_decided_by_one_press_and_asked_about_before_it_is_deleted() -> None:
+    bench = Bench(incident(1), incident(2), prompt(3))
+    on, giving = cog(bench)
+
+    async def press(custom_id: str) -> dict[str, Any]:
+        assert WHOLE.fullmatch(custom_id) and not any(each.fullmatch(custom_id) for each in (BUTTON, PICTURE, JOBS))
+        inter = Pressed(custom_id)
+        await on.on_button_click(inter)  # type: ignore[arg-type]
+        assert giving.failed == []
+        return inter.told[-1]
+
+    asked = await press("drop-all:42:2")
+    assert asked["embed"].title == "Delete all that is withheld of S42 for good?"
+    assert "2 pictures, from the records and off the disk" in asked["embed"].description
+    assert asked["attachments"] == []
+    (((_, erase), (_, keep)),) = labels(asked["components"])
+    kept = await press(keep)
+    assert kept["text"].startswith("Nothing was deleted.") and len(kept["components"]) == 3 and bench.done == []
+    bench.withheld.insert(0, incident(4))  # which came after the question
+    assert (await press(erase))["text"].startswith("Deleted for good: **2 pictures** of S42.")
+    assert [each.id for each in bench.withheld] == [4, 3] and bench.done == [("drop", "Olga")] * 2
+    assert (await press(erase))["text"].startswith("Nothing that was withheld of S42 waits")
+    assert (await press("release-all:42:9"))["text"] == "Released, at no cost: **1 picture** of S42."
 
 
 async def test_who_comes_second_is_told_and_sees_the_list_as_it_is() -> None:
@@ -291,18 +340,18 @@ async def test_who_comes_second_is_told_and_sees_the_list_as_it_is() -> None:
     assert len(inter.told[-1]["components"]) == 1
 
 
-async def test_who_is_no_operator_any_more_decides_nothing_by_an_old_button() -> None:
-    bench = Bench(incident(1))
-    on, giving = cog(bench, MINA)
-    inter = Pressed("drop:1")
-    await on.on_button_click(inter)  # type: ignore[arg-type]
-    assert [type(each) for each in giving.failed] == [NotYours]
-    assert (bench.done, inter.told) == ([], [{"deferred": True}])
-
-
 async def test_buttons_of_other_cards_are_left_to_them() -> None:
     on, giving = cog(Bench(incident(1)))
-    for custom_id in ("run:1", "cancel:1", "release:", "release:1x", "release:1234567890"):
+    for custom_id in (
+        "run:1",
+        "cancel:1",
+        "release:",
+        "release:1x",
+        "release:1234567890",
+        "delete:",
+        "keep:x",
+        "drop-all:1",
+    ):
         inter = Pressed(custom_id)
         await on.on_button_click(inter)  # type: ignore[arg-type]
         assert inter.told == []

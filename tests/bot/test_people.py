@@ -56,9 +56,9 @@ def finding(photo: str | None, verdict: Verdict = Verdict.FLAWED, text: str = ""
         (person(photos=1, shared=True), THEO, "1 photo · of Mina · shared on this server"),
         (person(shared=True), Member(1, "Mina", guild_id=8), "3 photos · yours · shared elsewhere"),
         (person(owner=None), THEO, "3 photos · everybody's"),
-        (consenting(Scope.WALL), MINA, "3 photos · yours · not shared · on the wall"),
+        (consenting(Scope.WALL), MINA, "3 photos · yours · not shared · for the wall"),
         (consenting(days=9), MINA, f"3 photos · yours · not shared · until {day(9)}"),
-        (consenting(Scope.WALL, -1, None), THEO, f"3 photos · everybody's · on the wall · expired: until {day(-1)}"),
+        (consenting(Scope.WALL, -1, None), THEO, f"3 photos · everybody's · for the wall · expired: until {day(-1)}"),
     ],
 )
 def test_a_person_is_told_in_a_few_words(whom: Person, member: Member, words: str) -> None:
@@ -165,7 +165,8 @@ def test_the_lint_tells_what_a_person_consents_to_and_until_when() -> None:
 def test_a_consent_is_told_with_what_was_agreed_to_and_its_end() -> None:
     assert consent_text(consenting(Scope.WALL, 30)) == (
         f"Recorded for **mina**, to the end of {day(30)} (UTC): “{CONSENT_WALL}” Photos and pictures of mina may be "
-        "shown on the wall. `/faces revoke` ends it at once."
+        "shown on the wall, for as long as the operators have that name on the wall's list. `/faces revoke` ends it at "
+        "once."
     )
     assert consent_text(consenting()) == (
         f"Recorded for **mina**, until it is revoked: “{CONSENT}” Photos and pictures of mina are not shown on the "
@@ -182,6 +183,7 @@ def test_a_receipt_for_a_revoked_consent_counts_what_is_gone_and_says_what_is_no
         "- 1 picture on the wall",
         "- 3 messages in Discord, or the pictures in them",
         "What was waiting to be drawn with them failed, and what was reserved for it was given back.",
+        "Their name goes off titles, cards and the wall; prompts keep it. The operators' log tells of the act alone.",
     ]
     operators = revoked_text(receipt, ErasureReceipt(messages_left=1, files_left=2), THEO).splitlines()
     assert operators[0] == "The consent for **mina** (of Mina) is revoked. Deleted:"

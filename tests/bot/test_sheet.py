@@ -4,9 +4,10 @@ import io
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Member, Place
 from bot.ui import sheet as sheet_module
@@ -134,6 +135,23 @@ def test_a_label_that_is_longer_than_its_picture_is_high_is_cut() -> None:
     left, top = (round(value) for value in centre(picture, "red"))
     assert ink_rows(picture, (40, top - 80, left - 84, top + 80)) >= 5
     assert ink_rows(picture, (40, top + 80, left - 84, top + 88)) == 0
+
+
+def test_the_place_of_a_deleted_picture_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write = sheet_module.write
+
+    def noting(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *how: Any) -> None:
+        written.append(text)
+        write(pen, at, text, *how)
+
+    monkeypatch.setattr(sheet_module, "write", noting)
+    withheld = item(3, None, {"steps": 1, "guidance_scale": 0}, ItemState.WITHHELD)
+    deleted = item(4, None, {"steps": 1, "guidance_scale": 1})
+    picture = opened(contact_sheet(job(GRID), [*FOUR[:2], withheld, deleted], read))
+    assert (written.count("deleted"), written.count("withheld")) == (1, 1)
+    with pytest.raises(AssertionError, match="nothing is white"):
+        centre(picture, "white")
 
 
 def test_a_failed_cell_keeps_its_place_empty() -> None:

@@ -1,13 +1,14 @@
-"""What is withdrawn from a channel is gone, however often that is asked for; what will never be possible says so."""
+"""What is withdrawn from a channel, or replaced, is gone, however often that is asked for, or it is said why not."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import disnake
 import pytest
 
-from bot.domain.errors import CannotDeliver
-from bot.domain.job import Outlook
+from bot.domain.errors import CannotDeliver, CannotPost
+from bot.domain.job import Job, JobState, Member, Outlook, Place
 from bot.domain.ports import Channel
 from bot.ui.announcer import ARCHIVED, Announcer
 from tests.bot.channel import Posted, ShortMemory
@@ -15,6 +16,7 @@ from tests.bot.test_announcer import refusal
 
 CHANNEL = 10
 ALL = {"a.png", "b.png", "c.png"}
+JOB = Job(7, "sweep", "x", Member(1, "Mina"), Place(CHANNEL), JobState.DONE, datetime(2026, 7, 1, tzinfo=UTC))
 
 
 class Shelf:
@@ -29,10 +31,14 @@ class Shelf:
         self._asked("get")
         return {"attachments": [{"id": f"id of {name}", "filename": name} for name in self._there(message)]}
 
-    async def edit_message(self, channel: int, message: int, *, attachments: Any, allowed_mentions: Any) -> None:
+    async def edit_message(
+        self, channel: int, message: int, *, attachments: Any, allowed_mentions: Any, files: Any = ()
+    ) -> None:
         self._asked("edit")
         assert allowed_mentions == {"parse": []}
-        self.messages[message] = [each["id"].removeprefix("id of ") for each in attachments if self._there(message)]
+        self._there(message)
+        stay = [each["id"].removeprefix("id of ") for each in attachments]
+        self.messages[message] = stay + [file.filename for file in files if file.fp.read() == b"sheet"]
 
     async def delete_message(self, channel: int, message: int) -> None:
         self._asked("delete")
@@ -150,3 +156,50 @@ async def test_an_archived_thread_is_opened_for_it(files: set[str] | None, left:
     shelf.refusing = {"delete": [archived], "unarchive": [refusal(disnake.Forbidden, 403, 50001)]}
     with pytest.raises(CannotDeliver):
         await channel.withdraw(CHANNEL, 2, None)
+
+
+# --- a sheet in the place of another
+
+
+@pytest.mark.parametrize("open_channel", [on_discord, in_memory])
+async def test_of_the_sheet_that_was_there_nothing_is_left(open_channel: Any) -> None:
+    channel, there = open_channel()
+    for _ in range(2):
+        await channel.renew_sheet(JOB, 1, b"sheet", "mina")
+        assert there.names == ["S7-mina-sheet.png", "d.png"]
+
+
+async def test_no_sheet_comes_where_somebody_has_deleted_the_message() -> None:
+    channel, shelf = on_discord()
+    await channel.renew_sheet(JOB, 3, b"sheet")
+    assert (shelf.asked, shelf.names) == (["edit"], ["a.png", "b.png", "c.png", "d.png"])
+
+
+async def test_an_archived_thread_is_opened_for_a_sheet() -> None:
+    channel, shelf = on_discord()
+    shelf.refusing = {"edit": [refusal(disnake.HTTPException, 400, ARCHIVED)]}
+    await channel.renew_sheet(JOB, 1, b"sheet")
+    assert (shelf.asked, shelf.names) == (["edit", "unarchive", "edit"], ["S7-sheet.png", "d.png"])
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (refusal(disnake.HTTPException, 400, 50035), CannotPost),
+        (refusal(disnake.HTTPException, 413), CannotPost),
+        (refusal(disnake.HTTPException, 400), disnake.HTTPException),  # of a wall before Discord
+        (refusal(disnake.Forbidden, 403, 50001), CannotDeliver),
+        (refusal(disnake.DiscordServerError, 502), disnake.DiscordServerError),
+        (ConnectionRefusedError(), ConnectionRefusedError),
+    ],
+    ids=repr,
+)
+async def test_a_sheet_that_is_refused_is_told_from_a_channel_that_is_closed_and_from_trouble_that_passes(
+    error: Exception, raised: type[Exception]
+) -> None:
+    channel, shelf = on_discord()
+    shelf.refusing = {"edit": [error]}
+    with pytest.raises(raised) as caught:
+        await channel.renew_sheet(JOB, 1, b"sheet")
+    assert type(caught.value) is raised
+    assert shelf.names == ["a.png", "b.png", "c.png", "d.png"]

@@ -216,4 +216,5 @@ def moderation(studio: Studio, wall: Wall) -> Moderation:
         lambda _: None,
         wall.touch,
         studio.faces,
+        lambda: "",
     )

@@ -16,6 +16,7 @@ import bot.jobs.erasure as erasure_module
 from bot.domain.person import CONSENT_WALL
 from bot.jobs.removal import REVOKED
 from bot.sandbox import File, Interaction
+from bot.store.departures import GONE
 from tests.bot.album import entries
 from tests.e2e.conftest import Open, Running, console_on, data_folder, strict_sandbox
 from tests.e2e.test_face_test import lay
@@ -25,8 +26,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PORTRAIT = File("portrait.png", png(astronaut()))
 SWEEP = (
-    b"{base: {prompt: x, steps: 2, width: 128, height: 128, detail: false}, parameters: {face_folder: [Eileen, tom]}}"
+    b"{name: Eileen against tom, base: {prompt: x, steps: 2, width: 128, height: 128, detail: false}, "
+    b"parameters: {face_folder: [Eileen, tom]}}"
 )
+EPHEMERAL = 1 << 6
 MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 ENDED = "The consent for Eileen ended on 2026-01-01 (UTC), so nobody may draw them. Who added them can renew it with "
 
@@ -47,6 +50,12 @@ def images(data: Path) -> list[str]:
 
 def posted(atelier: Running) -> list[str]:
     return sorted(each["filename"] for each in atelier.results())
+
+
+def shown(atelier: Running) -> str:
+    """All that everybody reads in the channels."""
+    told = [each for each in atelier.sandbox.messages() if not each["flags"] & EPHEMERAL]
+    return str([(each["content"], each["embeds"]) for each in told])
 
 
 async def served(urls: Sequence[str]) -> list[int]:
@@ -92,11 +101,12 @@ async def test_a_consent_is_recorded_with_its_scope_and_its_end_by_who_may(open_
         asked = await ada.run("/faces consent", person="eileen", scope="wall", until="90")
         assert (asked.content, asked.ephemeral) == (
             f"Recorded for **Eileen**, to the end of {last} (UTC): “{CONSENT_WALL}” Photos and pictures of Eileen may "
-            "be shown on the wall. `/faces revoke` ends it at once.",
+            "be shown on the wall, for as long as the operators have that name on the wall's list. `/faces revoke` "
+            "ends it at once.",
             True,
         )
         listed = await ada.run("/faces list")
-        assert f"**Eileen** · 1 photo · yours · shared on this server · on the wall · until {last}" in str(
+        assert f"**Eileen** · 1 photo · yours · shared on this server · for the wall · until {last}" in str(
             listed.embeds
         )
         embed = await lint(ada, "Eileen")
@@ -118,8 +128,12 @@ async def test_a_consent_is_recorded_with_its_scope_and_its_end_by_who_may(open_
         assert await offered(mina, "/faces revoke") == ["Eileen", "grace"]
         ends = await ada.complete("/faces consent", "until", "no", person="Eileen")
         assert ends == [("no end", "no end")]
-        audit = rows(data, "select actor, act, target from audit order by id")
-        assert audit == [("Ada", "faces consent", f"member {ada.id}"), ("Mina", "faces consent", "everybody's")]
+        audit = rows(data, "select actor, act, target, json_extract(detail, '$.person') from audit order by id")
+        acts = [
+            ("Ada", "faces consent", f"member {ada.id}", "Eileen"),
+            ("Mina", "faces consent", "everybody's", "grace"),
+        ]
+        assert audit == acts
 
 
 async def test_who_has_expired_is_refused_everywhere_and_the_owner_can_renew(
@@ -189,7 +203,9 @@ async def test_a_revoked_consent_takes_every_picture_along_and_leaves_those_of_o
             ("c001", "drawn", None, REVOKED),
             ("c002", "drawn", before["c002"], None),
         ]
-        assert rows(data, "select count(*) from withdrawals") == [(0,)]
+        assert rows(data, "select count(*) from withdrawals where channel_id >= 0") == [(0,)]
+        await atelier.sandbox.until(lambda: "Eileen" not in shown(atelier))
+        assert f"S1 · {GONE} against tom" in shown(atelier) and shown(atelier).count(GONE) == 2  # and on its axis
         audit = rows(data, "select act, target, detail from audit")
         assert audit == [("faces revoke", f"member {ada.id}", json.dumps({"photos": 1}))]
         assert "Eileen" not in str(audit)
@@ -227,10 +243,12 @@ async def test_what_waits_with_a_revoked_person_fails_and_nothing_of_them_is_pos
             while rows(data, "select count(*) from items where state = 'drawn'") < [(3,)]:
                 await asyncio.sleep(0.01)
         await revoked(atelier)
+        listed = await ada.run("/queue")
+        assert f"{GONE} against tom" in str(listed.embeds) and "Eileen" not in str(listed.embeds)
         await atelier.ended(asked, 120)
         await atelier.sandbox.until(lambda: "S1-sheet.png" in posted(atelier), timeout=60)
         async with asyncio.timeout(30):
-            while rows(data, "select count(*) from withdrawals") != [(0,)]:
+            while rows(data, "select count(*) from withdrawals where channel_id >= 0") != [(0,)]:
                 await asyncio.sleep(0.05)
         theirs = {
             name: (image, state, remark)

@@ -237,7 +237,7 @@ async def test_the_grid_turns_compares_and_moves_with_the_keys(house: House) -> 
         assert await page.locator("#canvas").evaluate(drawn) > 10
         await page.get_by_label("Overlaid").check()
         await page.locator("#slide").fill("80")
-        cut = await page.locator("#layers img").nth(1).evaluate("image => getComputedStyle(image).clipPath")
+        cut = await page.locator(".layer").nth(1).evaluate("layer => getComputedStyle(layer).clipPath")
         assert "80%" in cut
         await page.get_by_role("link", name="Stop comparing").click()
         await expect(page.locator("#compare")).to_have_count(0)
@@ -251,6 +251,10 @@ async def test_everything_but_the_comfort_works_without_script(house: House) -> 
         await page.get_by_label("Search the prompts").fill("hat")
         await page.get_by_role("button", name="Search").click()
         await expect(page.locator("#count")).to_have_text("22 pictures")
+        assert page.url == f"{house.address}/?q=hat&person=cleo"
+        await page.get_by_label("Rating at least").select_option("5")
+        await page.get_by_role("button", name="Show", exact=True).click()
+        await expect(page.locator("#count")).to_have_text("0 pictures")
         await page.goto(house.address)
         await page.get_by_role("link", name="More", exact=True).click()
         await expect(page.locator(".card")).to_have_count(32)
@@ -313,6 +317,9 @@ async def test_an_operator_releases_hides_and_deletes(house: House) -> None:
         assert await withheld.evaluate(BLUR) == "none"
         await page.get_by_role("button", name="Release").click()
         await expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+        done = page.get_by_role("status")
+        await expect(done).to_have_text(f"{SWEEP}-c005 is released; it goes to its channel, at no cost to Mina.")
+        await expect(done).to_be_focused()
         picture = f"{house.address}/pictures/{SWEEP}-c027"
         await page.goto(picture)
         await page.get_by_role("button", name="Hide it").click()

@@ -171,6 +171,62 @@ def test_a_broken_change_keeps_what_held_and_is_told_once(file: Path, clock: Clo
     assert gate.prompt("gore") is None
 
 
+def test_while_a_change_cannot_be_used_it_is_handed_out_why(file: Path, clock: Clock) -> None:
+    file.write_text("words: [gore]")
+    gate = Gate(file, True, clock=clock)
+    assert gate.mistake() == ""
+    file.write_text("words: [1]\nrulse: []")
+    clock.later()
+    assert gate.mistake() == (  # also where nothing else has asked since
+        "gate.yaml: rulse: no such key; did you mean rules?\n"
+        "gate.yaml: words[0]: expected a word or phrase, got 1 (put it in quotes)"
+    )
+    clock.later()
+    assert gate.mistake().count("\n") == 1
+    file.write_text("words: [blood]")
+    clock.later()
+    assert gate.mistake() == ""
+
+
+def test_what_kept_the_file_from_being_looked_at_is_forgotten_with_it(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("words: [1]")
+    aside = file.with_name("aside.yaml")
+    file.rename(aside)
+    file.write_text("words: [gore]")
+    gate = Gate(file, True, clock=clock)
+    with monkeypatch.context() as away:
+        away.setattr(Path, "stat", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no rights")))
+        clock.later()
+        assert gate.mistake() == "gate.yaml cannot be read (no rights); the gate needs a plain file there"
+    clock.later()
+    assert gate.mistake() == ""
+    aside.rename(file)
+    clock.later()
+    assert "words[0]" in gate.mistake()
+    with monkeypatch.context() as away:
+        away.setattr(Path, "stat", lambda *_: (_ for _ in ()).throw(PermissionError(13, "no rights")))
+        clock.later()
+        assert "cannot be read" in gate.mistake()
+    clock.later()
+    assert "words[0]" in gate.mistake()
+
+
+def test_a_named_file_that_is_gone_is_handed_out_until_it_is_back_or_another(file: Path, clock: Clock) -> None:
+    file.write_text("words: [gore]")
+    gate = Gate(file, True, clock=clock)
+    aside = file.with_name("aside.yaml")
+    file.rename(aside)
+    for _ in range(2):
+        clock.later()
+        gate.mistake()
+    assert gate.mistake() == "there is no file gate.yaml any more"
+    aside.rename(file)
+    clock.later()
+    assert (gate.mistake(), gate.prompt("gore")) == ("", GORE)
+
+
 def test_a_change_to_a_classifier_that_is_not_there_keeps_what_held(file: Path, clock: Clock) -> None:
     file.write_text("words: [gore]")
     gate = Gate(file, True, clock=clock)

@@ -51,3 +51,25 @@ async def test_an_act_that_was_undone_is_not_told(sessions: Sessions) -> None:
             await session.flush()
             raise RuntimeError("undo")
     assert await Audit(sessions).latest() == []
+
+
+async def test_of_what_was_noted_before_it_was_done_more_is_told_afterwards(sessions: Sessions) -> None:
+    audit = Audit(sessions)
+    noted, other = [await audit.note(ADA, "delete", f"S1-c00{number}", owner="Mina") for number in (1, 2)]
+    assert noted != other
+    await audit.amend(noted, gone={"pictures": 1, "stuck": ["LINK"]})
+    told = {act.target: act.detail for act in await audit.latest()}
+    assert told == {
+        "S1-c001": {"owner": "Mina", "gone": {"pictures": 1, "stuck": ["LINK"]}},
+        "S1-c002": {"owner": "Mina"},
+    }
+
+
+async def test_the_last_such_act_on_a_target_is_found_and_no_other(sessions: Sessions) -> None:
+    audit = Audit(sessions)
+    for act, target in (("hide", "S1-c001"), ("show", "S1-c001"), ("cancel", "S1-c001"), ("hide", "S1-c0011")):
+        await audit.note(ADA, act, target)
+    found = await audit.last("S1-c001", ("hide", "show"))
+    assert found is not None and (found.act, found.target) == ("show", "S1-c001")
+    assert await audit.last("S1-c001", ("delete",)) is None
+    assert await audit.last("S1-c00", ("hide", "show")) is None

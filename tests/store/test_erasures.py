@@ -684,15 +684,6 @@ async def test_an_orphan_that_is_recorded_before_it_is_deleted_stays(
     assert disk.files == {image(5)}
 
 
-async def test_the_first_job_tells_since_when_pictures_are_known(
-    sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
-) -> None:
-    assert await erasures.since() is None
-    first = await leased(sessions, mine, "theo")
-    await leased(sessions, mine, "theo")
-    assert await erasures.since() == first.job.created_at
-
-
 async def test_a_message_that_is_to_lose_something_has_its_address_in_discord(
     sessions: Sessions, erasures: ErasureStore, owed: OwedStore, mine: LeaseStore
 ) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.domain.erasure import DISK
 from bot.domain.errors import NotFound, WrongState
-from bot.domain.gate import Cause, Hit, IncidentState, Verdict
+from bot.domain.gate import Cause, Decided, Hit, IncidentState, Verdict, Waiting
 from bot.domain.job import ItemState, JobState, Leased, Member
 from bot.domain.stores import Incidents
 from bot.store.audit import Audit
@@ -78,6 +78,7 @@ async def test_a_refused_prompt_waits_with_who_wrote_it_and_what_it_met(incident
     )
     assert (noted.member_id, noted.member, noted.guild_id) == (1, "Mina", 11)
     assert (noted.job_id, noted.number, noted.image, noted.state) == (None, None, None, IncidentState.OPEN)
+    assert (noted.picture, noted.name) == ("", f"incident {noted.id}")
     assert await incidents.get(noted.id + 1) is None
 
 
@@ -99,6 +100,8 @@ async def test_a_withheld_picture_waits_with_its_image_and_how_sure_the_classifi
     assert (incident.job_id, incident.number, incident.image) == (job.job.id, 1, image(1))
     assert (incident.cause, incident.what, incident.score) == (Cause.IMAGE, "nude", pytest.approx(0.93))
     assert (incident.member_id, incident.prompt) == (MINA.id, "a test")
+    assert incident.picture == incident.name == f"{job.job.name}-c001"
+    assert await incidents.get(incident.id) == incident
 
 
 async def test_operators_see_what_is_open_on_their_server_alone_the_newest_first(incidents: Incidents) -> None:
@@ -151,7 +154,7 @@ async def test_a_withheld_picture_is_known_until_it_is_decided_on(
     sessions: Sessions, incidents: Incidents, mine: LeaseStore
 ) -> None:
     job = await withheld(sessions, mine, 1)
-    assert [await incidents.withheld(job.job.id, number) for number in (1, 2)] == [True, False]
+    assert [await incidents.withheld(job.job.id, number) is not None for number in (1, 2)] == [True, False]
     await incidents.delete(OLGA, await only(incidents))
     assert not await incidents.withheld(job.job.id, 1)
 
@@ -204,9 +207,8 @@ async def test_a_release_stands_in_the_audit_log_with_the_picture(
     job = await withheld(sessions, mine, 2)
     incident = await only(incidents)
     await incidents.release(OLGA, incident)
-    picture = f"{job.job.name}-c002"
-    told = {"picture": picture, "what": "nude", "member": "Mina"}
-    assert await acts(sessions) == [("Olga", "release", f"incident {incident}", told)]
+    told = {"what": "nude", "member": "Mina"}
+    assert await acts(sessions) == [("Olga", "release", f"{job.job.name}-c002", told)]
 
 
 async def test_a_released_picture_can_be_erased_like_any_other(
@@ -266,8 +268,8 @@ async def test_a_deleted_picture_is_named_for_the_disk_and_its_item_says_so(
     (noted,) = await ErasureStore(sessions).withdrawals()
     assert (noted.channel_id, noted.files) == (DISK, {image(1)})
     assert (await OwedStore(sessions).next_batch(job.job.id, 10)).items == []
-    told = {"picture": f"{job.job.name}-c001", "what": "nude", "member": "Mina"}
-    assert await acts(sessions) == [("Olga", "drop", f"incident {incident}", told)]
+    told = {"what": "nude", "member": "Mina", "gone": {"pictures": 1, "files": 1}}
+    assert await acts(sessions) == [("Olga", "drop", f"{job.job.name}-c001", told)]
     assert await books(sessions) == []
 
 
@@ -324,10 +326,78 @@ async def test_what_is_decided_stays_decided(
     incident = await only(incidents)
     await getattr(incidents, first)(OLGA, incident)
     before = await Jobs(sessions).items(job.job.id)
-    with pytest.raises(WrongState, match=f"{first}d"):
+    with pytest.raises(WrongState, match=f"^{job.job.name}-c001 is decided already: it is {first}d"):
         await getattr(incidents, then)(OTTO, incident)
     assert await Jobs(sessions).items(job.job.id) == before
     assert len(await acts(sessions)) == 1
+
+
+# --- all of a job
+
+
+async def test_jobs_of_which_several_wait_are_told_apart_from_others(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    first, second, single = [await withheld(sessions, mine, *numbers) for numbers in ((1, 2), (1, 2), (1,))]
+    await incidents.note(MINA, SAID, "a war")
+    last = {each.job_id: each.id for each in reversed(await incidents.open(HERE.guild_id))}
+    assert await incidents.by_job(HERE.guild_id) == [
+        Waiting(job.job.id, job.job.name, 2, last[job.job.id]) for job in (second, first)
+    ]
+    assert single.job.id in last and await incidents.by_job(99) == []
+    assert [each.job_id for each in await incidents.by_job(HERE.guild_id, 1)] == [second.job.id]
+
+
+async def test_all_of_a_job_is_released_together_but_what_came_later_and_whom_it_must_not_show(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    job, other = await withheld(sessions, mine, 1, 2, 3, items=4), await withheld(sessions, mine, 1)
+    (seen,) = [each for each in await incidents.by_job(HERE.guild_id)]
+    assert await mine.settle(job.lease, 4, ItemState.WITHHELD, image=image(4), hit=SEEN)
+    done = await incidents.release_all(OLGA, job.job.id, seen.last, {2})
+    assert done == Decided(job.job.name, 2, left=1)
+    found = await Jobs(sessions).items(job.job.id)
+    assert [each.state is ItemState.DRAWN for each in found] == [True, False, True, False]
+    assert [each.number for each in (await OwedStore(sessions).next_batch(job.job.id, 10)).items] == [1, 3]
+    assert await acts(sessions) == [("Olga", "release", job.job.name, {"pictures": 2, "left": 1})]
+    assert (await incidents.release_all(OTTO, job.job.id, seen.last, {2})).pictures == 0
+    assert len(await acts(sessions)) == 1
+    assert [each.number for each in await incidents.open(HERE.guild_id)] == [4, 1, 2]
+    assert (await Jobs(sessions).items(other.job.id))[0].state is ItemState.WITHHELD
+
+
+async def test_all_of_a_job_is_deleted_together_with_what_the_log_keeps_of_it(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    job = await withheld(sessions, mine, 1, 2, items=3)
+    (seen,) = await incidents.by_job(HERE.guild_id)
+    assert await mine.settle(job.lease, 3, ItemState.WITHHELD, image=image(3), hit=SEEN)
+    assert await incidents.delete_all(OLGA, job.job.id, seen.last) == Decided(job.job.name, 2)
+    assert [each.remark == DELETED for each in await Jobs(sessions).items(job.job.id)] == [True, True, False]
+    assert [each.files for each in await ErasureStore(sessions).withdrawals()] == [{image(1), image(2)}]
+    assert await acts(sessions) == [("Olga", "drop", job.job.name, {"gone": {"pictures": 2, "files": 2}})]
+    assert (await incidents.delete_all(OTTO, job.job.id, seen.last)).pictures == 0
+    assert [each.number for each in await incidents.open(HERE.guild_id)] == [3]
+    assert await books(sessions) == []
+
+
+async def test_of_one_who_releases_all_and_one_who_deletes_all_the_second_finds_nothing(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    job = await withheld(sessions, mine, *range(1, 9), items=8)
+    (seen,) = await incidents.by_job(HERE.guild_id)
+    single = (await incidents.open(HERE.guild_id))[0].id
+    one, other, alone = await asyncio.gather(
+        incidents.release_all(OLGA, job.job.id, seen.last),
+        incidents.delete_all(OTTO, job.job.id, seen.last),
+        incidents.delete(OTTO, single),
+        return_exceptions=True,
+    )
+    assert isinstance(one, Decided) and isinstance(other, Decided)
+    assert alone is None or isinstance(alone, WrongState)
+    assert sorted((one.pictures, other.pictures)) == [0, 8 if alone is not None else 7]
+    assert await incidents.open(HERE.guild_id) == []
+    assert await books(sessions) == []
 
 
 async def test_there_is_nothing_to_decide_about_what_is_not_there(sessions: Sessions, incidents: Incidents) -> None:
@@ -339,16 +409,17 @@ async def test_there_is_nothing_to_decide_about_what_is_not_there(sessions: Sess
 
 async def test_of_two_operators_at_once_one_decides(sessions: Sessions, incidents: Incidents, mine: LeaseStore) -> None:
     job = await withheld(sessions, mine, *range(1, 9), items=8)
-    numbers = {each.id: each.number for each in await incidents.open(HERE.guild_id)}
-    asked = [act for id in numbers for act in (incidents.release(OLGA, id), incidents.delete(OTTO, id))]
+    numbers = {each.name: each.number for each in await incidents.open(HERE.guild_id)}
+    ids = [each.id for each in await incidents.open(HERE.guild_id)]
+    asked = [act for id in ids for act in (incidents.release(OLGA, id), incidents.delete(OTTO, id))]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert sum(isinstance(each, WrongState) for each in outcomes) == 8
     assert [each for each in outcomes if isinstance(each, BaseException) and not isinstance(each, WrongState)] == []
     noted = {target: act for _, act, target, _ in await acts(sessions)}
     items = {each.number: each for each in await Jobs(sessions).items(job.job.id)}
     owed = {each.number for each in (await OwedStore(sessions).next_batch(job.job.id, 10)).items}
-    for id, number in numbers.items():
-        item, released = items[number or 0], noted[f"incident {id}"] == "release"
+    for name, number in numbers.items():
+        item, released = items[number or 0], noted[name] == "release"
         assert (item.state is ItemState.DRAWN, item.image is not None, item.number in owed) == (released,) * 3
     assert len(noted) == 8
     assert await books(sessions) == []

@@ -98,6 +98,7 @@ async def test_a_picture_that_is_swapped_later_is_seen_no_more(studio: Studio, l
         assert await wall.blob(VISITOR, wall.full(picture).name) is None
         assert wall.find(OPERATOR, Query()).total == 0
         await until(lambda: _skipped(lines))
+        assert [line["pictures"] for line in _skipped(lines)] == [[picture.name]]
 
 
 async def test_links_and_pipes_are_neither_followed_nor_waited_for(studio: Studio, lines: list[Any]) -> None:
@@ -127,6 +128,8 @@ async def test_a_persons_photos_that_are_none_are_skipped_and_the_others_shown(
         await until(lambda: len([line for line in lines if "photo is skipped" in line["event"]]) == 4)
         (mina,) = wall.people(VISITOR)
         assert len(mina.photos) == 1 and wall.statistics.total_images == 1
+        told = [(line["person"], line["photo"]) for line in lines if "photo is skipped" in line["event"]]
+        assert sorted(told) == [("mina", f"0{number}.png") for number in range(1, 5)]
 
 
 async def test_of_a_persons_photo_only_its_pixels_are_served(studio: Studio) -> None:

@@ -15,6 +15,7 @@ from bot.domain.wall import Published, Query
 from bot.store.publications import PublicationStore
 from bot.wall import keeper
 from bot.wall.holdings import METADATA
+from bot.wall.watching import changes
 from tests.wall.gallery import BUDGET, MINA, OPERATOR, VISITOR, Studio, names, png, until
 
 ALL = Query()
@@ -236,6 +237,33 @@ async def test_a_whitelist_that_is_replaced_or_reordered_is_seen_at_once(
         await until(lambda: [each.name for each in wall.people(VISITOR)] == ["theo", "mina"])
         (studio.data / "faces" / "theo" / "01.png").write_bytes(png(9))
         await until(lambda: len(wall.people(VISITOR)[0].photos) == 2)
+
+
+async def test_what_changes_behind_a_link_wakes_nobody(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.lay("mina")
+    faces, elsewhere = studio.data / "faces", tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (faces / "linked").symlink_to(elsewhere)
+    monkeypatch.chdir(studio.data)
+    seen = set[Path]()
+
+    async def watch() -> None:
+        async for paths in changes(Path("faces")):
+            seen.update(paths)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.5)  # until the folder is watched
+    for path in (elsewhere / "console.log", elsewhere / "deep" / "a.png"):
+        path.write_bytes(b"x")
+    await asyncio.sleep(1.0)
+    (faces / "mina" / "last.png").write_bytes(b"x")
+    await until(lambda: faces / "mina" / "last.png" in seen)
+    (faces / "linked").unlink()
+    await until(lambda: faces / "linked" in seen)
+    watching.cancel()
+    assert {path.relative_to(faces) for path in seen} == {Path("mina/last.png"), Path("linked")}
 
 
 async def test_a_picture_whose_file_is_deleted_by_hand_goes_and_comes_back_with_it(

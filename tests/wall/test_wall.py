@@ -59,6 +59,35 @@ async def test_a_hidden_picture_is_seen_by_operators_of_its_server_alone(studio:
         assert await wall.blob(OPERATOR, thumb) is not None
 
 
+async def test_a_job_is_listed_without_its_title_while_all_that_is_seen_of_it_is_behind_spoilers(
+    studio: Studio,
+) -> None:
+    job = await studio.draw(png(1), png(2), png(3), title="much gore")
+
+    async def hide(*numbers: int) -> None:
+        spoiled = update(ItemRow).where(ItemRow.job_id == job.id)
+        async with studio.sessions.begin() as session:
+            await session.execute(spoiled.values(spoiler=ItemRow.number.in_(numbers)))
+
+    await hide(1, 2, 3)
+    async with studio.showing() as wall:
+        await until(lambda: wall.find(VISITOR, ALL).total == 3)
+        assert wall.choices(VISITOR).jobs == ((job.name, "", 3),)
+    await hide(1, 3)  # one beside the others is open
+    async with studio.showing() as wall:
+        await until(lambda: wall.find(VISITOR, ALL).total == 3)
+        assert wall.choices(VISITOR).jobs == ((job.name, "much gore", 3),)
+        await studio.publications.hide(OPERATOR.acts_on(GUILD), job.id, 2, True)
+        wall.touch()
+        await until(lambda: wall.find(VISITOR, ALL).total == 2)
+        assert wall.choices(VISITOR).jobs == ((job.name, "", 2),)
+        for number in (1, 3):
+            await studio.publications.hide(OPERATOR.acts_on(GUILD), job.id, number, True)
+        wall.touch()
+        await until(lambda: wall.find(VISITOR, ALL).total == 0)
+        assert wall.choices(VISITOR).jobs == ()
+
+
 async def test_who_is_not_on_the_whitelist_is_nowhere(studio: Studio) -> None:
     studio.lay("mina", png(201))
     studio.lay("theo", png(202))
@@ -138,7 +167,7 @@ async def test_a_sitters_photos_are_seen_on_their_own_server(studio: Studio) -> 
     studio.lay("grace", png(202))
     studio.whitelist("people: [mina, grace]")
     async with studio.showing() as wall:
-        await until(lambda: wall.statistics.total_images == 2)
+        await until(lambda: [len(each.photos) for each in wall.people(VISITOR)] == [1, 1])
         seen = {visitor: [each.name for each in wall.people(visitor)] for visitor in (VISITOR, STRANGER, NOBODY)}
         assert seen == {VISITOR: ["mina", "grace"], STRANGER: ["grace"], NOBODY: []}
         photo = wall.people(VISITOR)[0].photos[0].name
@@ -169,6 +198,11 @@ async def test_every_filter_narrows_and_all_of_them_together(studio: Studio) -> 
         assert found(Query(parameters={"steps": "30"})) == [third]
         assert found(Query(parameters={"steps": "30", "guidance_scale": "8"})) == []
         assert found(Query(parameters={"seed": "1"})) == [second]
+        assert found(Query(parameters={"steps": "20..30", "guidance_scale": "7.6..8"})) == found(
+            Query(parameters={"guidance_scale": "8"})
+        )
+        assert found(Query(parameters={"steps": "21..40"})) == [third]
+        assert found(Query(parameters={"seed": "1..1"})) == [second]
         assert found(Query(parameters={"no such thing": "1"})) == []
         assert found(Query(least_rating=4)) == [second]
         assert found(Query(least_rating=5)) == []

@@ -12,10 +12,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image
 
-from bot.domain.account import WebSession
+from bot.domain.account import Act, WebSession
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.errors import NotFound, NotYours, Refusal
-from bot.domain.gate import Cause, Incident, IncidentState
+from bot.domain.gate import Cause, Decided, Incident, IncidentState, Waiting
 from bot.domain.job import Layout, Member
 from bot.domain.ports import Gallery
 from bot.domain.wall import (
@@ -34,9 +34,8 @@ from bot.domain.wall import (
 from bot.jobs.moderation import Moderation
 from bot.web import api, assets, media, moderation, pages
 from bot.web.errors import sentences
-from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, RECEIPTS, TEMPLATES, USUAL
+from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, TEMPLATES, USUAL
 from bot.web.messages import DISCORD
-from bot.web.receipts import Receipts
 from bot.web.recipes import catalogued
 from bot.web.rendering import environment
 from bot.web.session import DOORKEEPER, Doorkeeper, Known
@@ -280,6 +279,9 @@ class Bench:
     withheld: list[Incident] = field(default_factory=list)
     reloaded_by: list[Member] = field(default_factory=list)
     receipt: ErasureReceipt = field(default_factory=lambda: ErasureReceipt(1, 1, 2, 1, 0))
+    mistakes: list[str] = field(default_factory=list)
+    acts: list[tuple[int, Act]] = field(default_factory=list)
+    """What was done, each with the server."""
 
     def withhold(self, prompt: str, what: str, image: str | None = "ab" * 32, **more: Any) -> Incident:
         number = len(self.withheld) + 1
@@ -287,24 +289,41 @@ class Bench:
             id=number, at=NOON, cause=Cause.PROMPT, what=what, score=None, prompt=prompt, member_id=MINA.id,
             member="Mina", guild_id=SERVER, job_id=1, number=number, image=image, state=IncidentState.OPEN,
         )  # fmt: skip
-        self.withheld.append(replace(incident, **more))
+        incident = replace(incident, **more)
+        of_a_job = incident.job_id is not None
+        incident = replace(incident, picture=f"S{incident.job_id}-c{number:03d}" if of_a_job else "")
+        self.withheld.append(incident)
         return self.withheld[-1]
 
     async def hide(self, actor: Member, job_id: int, number: int, hidden: bool) -> None:
         self._allow(actor)
         await self.shown.hide(actor, job_id, number, hidden)
+        self._note(actor, "hide" if hidden else "show", f"S{job_id}-c{number + 1:03d}")
 
     async def delete(self, actor: Member, job_id: int, number: int) -> ErasureReceipt:
         self._allow(actor)
         for name, picture in list(self.shown.pictures.items()):
             if (picture.job_id, picture.number) == (job_id, number):
                 del self.shown.pictures[name]
+                self._note(actor, "delete", name, gone=self.receipt.kept())
         return self.receipt
+
+    async def last(self, actor: Member, target: str, acts: Collection[str]) -> Act | None:
+        theirs = [act for guild, act in self.acts if guild == actor.guild_id and act.target == target]
+        return next((act for act in reversed(theirs) if act.act in acts), None)
+
+    def _note(self, actor: Member, act: str, target: str, **detail: Any) -> None:
+        assert actor.guild_id is not None
+        self.acts.append((actor.guild_id, Act(NOON, actor.id, actor.name, act, target, detail)))
 
     async def reload(self, actor: Member, gallery: Gallery) -> Statistics:
         self._allow(actor)
         self.reloaded_by.append(actor)
         return await gallery.reload()
+
+    def gate_mistake(self, actor: Member) -> list[str]:
+        self._allow(actor)
+        return self.mistakes
 
     async def incidents(
         self, actor: Member, limit: int = 25, *, after: int | None = None, drawn: bool | None = None
@@ -323,11 +342,41 @@ class Bench:
     async def picture(self, actor: Member, incident_id: int) -> bytes | None:
         return drawn(incident_id) if self._one(actor, incident_id).image else None
 
+    async def by_job(self, actor: Member) -> list[Waiting]:
+        ids: dict[int, list[int]] = {}
+        for each in self._open(actor):
+            if each.image and each.job_id:
+                ids.setdefault(each.job_id, []).append(each.id)
+        return [Waiting(job, f"S{job}", len(its), max(its)) for job, its in ids.items() if len(its) > 1]
+
     async def release(self, actor: Member, incident_id: int) -> Incident:
-        return self._decide(actor, incident_id, IncidentState.RELEASED)
+        incident = self._decide(actor, incident_id, IncidentState.RELEASED)
+        self._note(actor, "release", incident.name, member=incident.member)
+        return incident
 
     async def drop(self, actor: Member, incident_id: int) -> Incident:
-        return self._decide(actor, incident_id, IncidentState.DELETED)
+        incident = self._decide(actor, incident_id, IncidentState.DELETED)
+        gone = {"gone": {"pictures": 1, "files": 1}} if incident.image else {}
+        self._note(actor, "drop", incident.name, **gone)
+        return incident
+
+    async def release_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        done = self._decide_all(actor, job_id, last, IncidentState.RELEASED)
+        self._note(actor, "release", done.job, pictures=done.pictures)
+        return done
+
+    async def drop_all(self, actor: Member, job_id: int, last: int) -> Decided:
+        done = self._decide_all(actor, job_id, last, IncidentState.DELETED)
+        self._note(actor, "drop", done.job, gone={"pictures": done.pictures, "files": done.pictures})
+        return done
+
+    def _decide_all(self, actor: Member, job_id: int, last: int, state: IncidentState) -> Decided:
+        those = [each for each in self._open(actor) if each.job_id == job_id and each.image and each.id <= last]
+        if not those:
+            raise NotFound("There is no such job.")
+        for each in those:
+            self._decide(actor, each.id, state)
+        return Decided(f"S{job_id}", len(those))
 
     def _decide(self, actor: Member, incident_id: int, state: IncidentState) -> Incident:
         incident = self._one(actor, incident_id)
@@ -367,7 +416,6 @@ def application(shown: Exhibition, visitor: Visitor, bench: Bench | None = None)
     app[MODERATION] = cast(Moderation, bench or Bench(shown))
     app[USUAL] = catalogued
     app[DISCORD_PAGES] = DISCORD
-    app[RECEIPTS] = Receipts()
     app[TEMPLATES] = environment()
     app[DOORKEEPER] = cast(Doorkeeper, Door(visitor))
     for routes in (pages, api, media, moderation, assets):

@@ -26,10 +26,9 @@ from bot.store.web_sessions import WebSessions
 from bot.web import api, assets, media, moderation, pages
 from bot.web.errors import sentences
 from bot.web.headers import protect
-from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, RECEIPTS, TEMPLATES, USUAL
+from bot.web.keys import DISCORD_PAGES, GALLERY, MODERATION, PUBLICATIONS, TEMPLATES, USUAL
 from bot.web.messages import DISCORD
 from bot.web.oauth import DiscordSignIn
-from bot.web.receipts import Receipts
 from bot.web.recipes import catalogued
 from bot.web.rendering import environment
 from bot.web.server import address_of, listen, serving
@@ -233,7 +232,6 @@ def _application(house: House, gallery: Gallery) -> web.Application:
     app[MODERATION] = cast(Moderation, Bench(house.shown))
     app[USUAL] = catalogued
     app[DISCORD_PAGES] = DISCORD
-    app[RECEIPTS] = Receipts()
     app[TEMPLATES] = environment()
     for routes in (pages, api, media, moderation, assets):
         app.add_routes(routes.routes())

@@ -127,7 +127,30 @@ async def test_a_rating_beyond_five_is_refused(value: str) -> None:
     assert shown.given == {}
 
 
-@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b'"x"', b'{"starred": {}}', b'{"starred": null}', b"\xff"])
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"{}", "rating: it is missing, and without it nothing is changed."),
+        (b'{"stars": 4}', "rating: it is missing, and without it nothing is changed."),
+        (b"[]", "The request: expected a JSON object, got an empty list."),
+        (b"4", "The request: expected a JSON object, got 4."),
+        (b'{"rating": ""}', 'rating: expected a whole number from 1 to 5, or null to take it back, got "".'),
+    ],
+)
+async def test_only_an_explicit_null_takes_a_rating_back(body: bytes, sentence: str) -> None:
+    shown = full()
+    async with visiting(shown) as client:
+        await client.post(WRITES[1], json={"rating": 4})
+        answer = await client.post(WRITES[1], data=body, headers={"Content-Type": "application/json"})
+        assert (answer.status, (await answer.json())["error"]) == (400, sentence)
+        without = await client.post(WRITES[1], data={"starred": "1"})
+        assert (without.status, (await without.json())["error"].split(":")[0]) == (400, "rating")
+        assert shown.given[1, 0, MINA.id] == Mark(rating=4)
+        assert (await client.post(WRITES[1], data={"rating": ""})).status == 200
+    assert shown.given[1, 0, MINA.id] == Mark()
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"{", b'"x"', b'{"starred": {}}', b'{"starred": null}', b"\xff"])
 async def test_what_is_no_star_is_a_sentence(body: bytes) -> None:
     async with visiting(full()) as client:
         answer = await client.post(WRITES[0], data=body, headers={"Content-Type": "application/json"})

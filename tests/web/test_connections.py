@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 
 import bot.web.connections as module
@@ -68,7 +69,9 @@ async def test_who_says_nothing_or_half_of_it_is_let_go_after_a_while(said: byte
         clock.now += 19
         assert not await closed(reader)
         clock.now += 2
-        assert await closed(reader)
+        with structlog.testing.capture_logs() as lines:
+            assert await closed(reader)
+        assert [line["log_level"] for line in lines] == ["debug"], "browsers do it all day long"
         writer.close()
 
 

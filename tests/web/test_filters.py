@@ -1,7 +1,7 @@
 """What the wall can be narrowed by is offered as far as one can choose from it; of more, one is typed."""
 
 from bot.domain.wall import Choices, Query
-from bot.web.filters import MOST_CHOICES, MOST_HINTS, filters, parameters
+from bot.web.filters import MOST_CHOICES, MOST_HINTS, MOST_NUMBERS, filters, parameters
 
 
 def many(count: int) -> Choices:
@@ -10,8 +10,9 @@ def many(count: int) -> Choices:
         jobs=tuple((f"S{count - n}", f"title {n}", 1) for n in range(count)),
         members=tuple((2**60 + n, f"M{n}", n) for n in range(count)),
         parameters={
-            "seed": tuple((str(n), 1) for n in range(count)),
             "steps": (("10", 2), ("20", 1)),
+            "guidance_scale": tuple((str(n + 1), 1) for n in range(count)),
+            "face_folder": tuple((f"p{n}", 1) for n in range(count)),
             "prompt": (("a", 1), ("b", 1)),
         },
     )
@@ -36,8 +37,16 @@ def test_of_too_many_the_most_used_people_and_members_and_the_newest_jobs_are_pr
 
 
 def test_parameters_are_chosen_or_typed_and_whole_texts_are_neither() -> None:
-    seed, steps = parameters(Query(parameters={"seed": "7"}), many(MOST_CHOICES + 1))
-    assert (seed.name, seed.typed, seed.options, seed.chosen) == ("seed", True, (), "7")
-    assert seed.everything == f"any of {MOST_CHOICES + 1}"
+    _, steps, _, folder = parameters(Query(parameters={"face_folder": "p7"}), many(MOST_CHOICES + 1))
+    assert (folder.name, folder.typed, folder.options, folder.chosen) == ("face_folder", True, (), "p7")
+    assert folder.everything == f"any of {MOST_CHOICES + 1}"
     assert (steps.name, steps.typed, len(steps.options)) == ("steps", False, 2)
-    assert not next(iter(parameters(Query(), many(MOST_CHOICES)))).typed
+    assert not list(parameters(Query(), many(MOST_CHOICES)))[-1].typed
+
+
+def test_a_seed_is_always_typed_and_of_more_numbers_than_a_list_is_good_for_a_range_can_be() -> None:
+    seed, _, guidance, _ = parameters(Query(parameters={"seed": "7"}), many(MOST_NUMBERS + 1))
+    assert (seed.name, seed.typed, seed.options, seed.chosen) == ("seed", True, (), "7")
+    assert (guidance.name, guidance.typed, guidance.everything) == ("guidance_scale", True, "any of 1..9")
+    assert [value for value, _, _ in guidance.options] == [str(n + 1) for n in range(MOST_NUMBERS + 1)]
+    assert not list(parameters(Query(), many(MOST_NUMBERS)))[2].typed

@@ -12,9 +12,9 @@ from tests.web.exhibition import Exhibition
         ("https://discord.com/api/v10", "https://discord.com/channels/7/10/11"),
         ("https://ptb.discord.com/api/v10", "https://ptb.discord.com/channels/7/10/11"),
         ("https://canary.discord.com/api/v10", "https://canary.discord.com/channels/7/10/11"),
-        ("http://127.0.0.1:8810/api/v10", "http://127.0.0.1:8810/?channel=10"),
-        ("http://localhost:8810/api/v10", "http://localhost:8810/?channel=10"),
-        ("http://[::1]:8810/api/v10", "http://[::1]:8810/?channel=10"),
+        ("http://127.0.0.1:8810/api/v10", "http://127.0.0.1:8810/?channel=10&message=11"),
+        ("http://localhost:8810/api/v10", "http://localhost:8810/?channel=10&message=11"),
+        ("http://[::1]:8810/api/v10", "http://[::1]:8810/?channel=10&message=11"),
         ("http://sandbox:8810/api/v10", None),
         ("https://discord.com.example.org/api/v10", None),
     ],
@@ -24,4 +24,6 @@ def test_a_message_is_where_its_api_is(api: str, address: str | None) -> None:
 
 
 def test_without_a_message_it_is_the_channel() -> None:
-    assert message_address(DISCORD, Exhibition().hang(message_id=None)) == "https://discord.com/channels/7/10"
+    shown = Exhibition().hang(message_id=None)
+    assert message_address(DISCORD, shown) == "https://discord.com/channels/7/10"
+    assert message_address(discord_pages("http://localhost:8810/api"), shown) == "http://localhost:8810/?channel=10"

@@ -9,8 +9,7 @@ import pytest
 from bot.domain.erasure import ErasureReceipt
 from bot.domain.gate import Cause, IncidentState
 from bot.domain.wall import Visitor
-from bot.web.keys import RECEIPTS
-from bot.web.moderation import in_words
+from bot.web.receipts import in_words
 from tests.web.exhibition import ELSEWHERE, LOOKING, NOBODY, OLGA, OPERATING, PAGE, Bench, Exhibition, visiting
 
 ACTS = [
@@ -18,6 +17,8 @@ ACTS = [
     "/api/incidents/1/delete",
     "/api/pictures/S1-c001/hide",
     "/api/pictures/S1-c001/delete",
+    "/api/incidents/jobs/S1/release",
+    "/api/incidents/jobs/S1/delete",
 ]
 
 
@@ -38,8 +39,34 @@ async def test_an_operator_sees_what_was_withheld_and_what_is_hidden() -> None:
         text = await (await client.get("/moderation", headers=PAGE)).text()
     for told in ("a war with much blood", "“blood”", "93 % sure", "Nothing was drawn", "S1-c001", "Mina"):
         assert told in text
+    assert ">S1-c002</span></p>" in text and ">incident 3</span></p>" in text and 'alt="S1-c002, withheld"' in text
     assert text.count("incident-picture covered") == 2
     assert "/api/incidents/3/release" not in text  # there is nothing to release
+
+
+async def test_before_a_withheld_picture_is_deleted_the_page_asks_and_a_prompt_is_closed_at_once() -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        text = await (await client.get("/moderation", headers=PAGE)).text()
+    asking = re.findall(r'<details class="sure">(.*?)</details>', text, re.DOTALL)
+    assert len(asking) == 3
+    assert 'action="/api/incidents/jobs/S1/delete"' in asking[0] and "deletes 2 pictures for good" in asking[0]
+    assert "It cannot be undone." in asking[0] and "Delete all 2 of S1 for good" in asking[0]
+    for number, question in zip((2, 1), asking[1:], strict=True):
+        assert f'action="/api/incidents/{number}/delete"' in question
+        assert "It cannot be undone." in question
+    forms = re.sub(r'<details class="sure">.*?</details>', "", text, flags=re.DOTALL)
+    assert re.findall(r'action="/api/incidents/(\d)/delete"', forms) == ["3"]
+
+
+async def test_a_mistake_in_the_gates_file_stands_on_top_as_text() -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        assert "cannot be used" not in await (await client.get("/moderation", headers=PAGE)).text()
+        bench.mistakes = ["gate.yaml: words[0]: expected a word or phrase, got <b>1</b>"]
+        text = await (await client.get("/moderation", headers=PAGE)).text()
+    assert "gate.yaml: words[0]: expected a word or phrase, got &lt;b&gt;1&lt;/b&gt;" in text
+    assert text.index("cannot be used") < text.index("Withheld pictures")
 
 
 @pytest.mark.parametrize("path", ["/moderation", "/api/incidents", "/api/incidents/1/picture"])
@@ -64,7 +91,7 @@ async def test_nobody_else_decides(visitor: Visitor, path: str) -> None:
     shown, bench = court()
     before = dict(shown.pictures), list(bench.withheld)
     async with visiting(shown, visitor, bench) as client:
-        assert (await client.post(path, data={"hidden": "1"})).status in (401, 404)
+        assert (await client.post(path, data={"hidden": "1", "last": "2"})).status in (401, 404)
     assert (shown.pictures, bench.withheld) == before
 
 
@@ -73,8 +100,78 @@ async def test_an_incident_is_decided_and_leads_back(act: str, state: IncidentSt
     shown, bench = court()
     async with visiting(shown, OPERATING, bench) as client:
         answer = await client.post(f"/api/incidents/1/{act}", headers=PAGE, allow_redirects=False)
-        assert (answer.status, answer.headers["Location"]) == (303, "/moderation")
+        assert (answer.status, answer.headers["Location"]) == (303, "/moderation?done=S1-c001#done")
     assert [incident.state for incident in bench.withheld] == [state, IncidentState.OPEN, IncidentState.OPEN]
+
+
+STATUS = re.compile(r'<p class="notice" id="done" role="status" tabindex="-1"><span>(.*?)</span></p>')
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "sentence"),
+    [
+        ("/api/incidents/2/release", {}, "S1-c002 is released; it goes to its channel, at no cost to Mina."),
+        ("/api/incidents/2/delete", {}, 'S1-c002 is deleted for good. <a href="/moderation/receipts/S1-c002">'),
+        ("/api/incidents/3/delete", {}, "Incident 3 is closed."),
+        (
+            "/api/incidents/jobs/S1/release",
+            {"last": "2"},
+            "Released, at no cost to who asked for S1: 2 pictures of it.",
+        ),
+        (
+            "/api/incidents/jobs/S1/delete",
+            {"last": "2"},
+            'Deleted for good: 2 pictures of S1. <a href="/moderation/receipts/S1">',
+        ),
+        (
+            ACTS[2],
+            {"hidden": "1", "back": "moderation"},
+            "S1-c001 is hidden: nobody but operators sees it on the wall.",
+        ),
+        (ACTS[2], {"hidden": "0", "back": "moderation"}, "S1-c001 is shown again to everybody who may see the wall."),
+    ],
+)
+async def test_after_each_act_the_page_says_what_was_done_and_keeps_to_the_kind(
+    path: str, sent: dict[str, str], sentence: str
+) -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        answer = await client.post(path, data={**sent, "what": "pictures"}, headers=PAGE)
+        text = await answer.text()
+    assert str(answer.url.relative()).startswith("/moderation?what=pictures&done=")
+    said = STATUS.search(text)
+    assert said is not None and said[1].startswith(sentence)
+
+
+async def test_no_sentence_comes_from_the_address_nor_of_what_others_did() -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        await client.post("/api/incidents/2/release")
+        for done in ("S1-c001", "incident 3", "<b>x</b>", "S1-c002 ", "x" * 500, ""):
+            text = await (await client.get("/moderation", params={"done": done}, headers=PAGE)).text()
+            assert STATUS.search(text) is None and "<b>x" not in text
+        assert STATUS.search(await (await client.get("/moderation?done=S1-c002", headers=PAGE)).text())
+    other = replace(OPERATING, member_id=OLGA.id + 1)
+    async with visiting(shown, other, bench) as client:
+        assert STATUS.search(await (await client.get("/moderation?done=S1-c002", headers=PAGE)).text()) is None
+
+
+async def test_all_of_a_job_is_decided_as_far_as_it_was_seen_and_by_nobody_without_saying_how_far() -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        text = await (await client.get("/moderation", headers=PAGE)).text()
+        assert "Release all of S1" in text and 'name="last" value="2"' in text
+        pictures = await (await client.get("/moderation?what=pictures", headers=PAGE)).text()
+        assert pictures.count('name="what" value="pictures"') == 6  # in each form that decides
+        assert "all of S1" not in await (await client.get("/moderation?what=prompts", headers=PAGE)).text()
+        for wrong in ({}, {"last": None}, {"last": "x"}, {"last": True}, {"last": -1}):
+            answer = await client.post("/api/incidents/jobs/S1/delete", json=wrong)
+            assert answer.status == 400 and "last: " in (await answer.json())["error"]
+        bench.withhold("seen by nobody yet", "nude", cause=Cause.IMAGE)
+        told = await (await client.post("/api/incidents/jobs/S1/delete", json={"last": 2})).json()
+        assert told == {"job": "S1", "pictures": 2, "left": 0}
+        assert (await client.post("/api/incidents/jobs/S1/delete", json={"last": 2})).status == 404
+    assert [incident.state.value for incident in bench.withheld] == ["deleted", "deleted", "open", "open"]
 
 
 async def test_an_operator_of_several_servers_decides_on_the_right_one() -> None:
@@ -110,7 +207,7 @@ async def test_the_overview_shows_a_hidden_picture_again_and_stays() -> None:
     async with visiting(shown, OPERATING, bench) as client:
         sent = {"hidden": "0", "back": "moderation"}
         answer = await client.post(ACTS[2], data=sent, headers=PAGE, allow_redirects=False)
-        assert (answer.status, answer.headers["Location"]) == (303, "/moderation")
+        assert (answer.status, answer.headers["Location"]) == (303, "/moderation?done=S1-c001#done")
         assert not shown.pictures["S1-c001"].hidden
 
 
@@ -120,27 +217,38 @@ async def test_a_deleted_picture_gives_a_receipt_in_words() -> None:
     async with visiting(shown, OPERATING, bench) as client:
         answer = await client.post(ACTS[3], headers=PAGE)
         text = await answer.text()
-        assert "S1-c001 is deleted" in text
+        assert "S1-c001 is deleted for good</h1>" in text and "By Olga" in text
         assert "2 files deleted from the disk" in text
         assert "2 messages in Discord could not be reached yet" in text
         assert (await client.get("/pictures/S1-c001")).status == 404
 
 
-async def test_a_receipt_is_loaded_again_by_who_deleted_and_by_nobody_else() -> None:
+async def test_a_receipt_is_read_by_the_operators_of_that_server_also_after_a_restart_and_by_nobody_else() -> None:
     shown, bench = court()
     shown.hang()
     async with visiting(shown, OPERATING, bench) as client:
         answer = await client.post(ACTS[3], headers=PAGE, allow_redirects=False)
-        assert answer.status == 303
-        place = answer.headers["Location"]
-        for _ in range(2):
-            text = await (await client.get(place, headers=PAGE)).text()
-            assert "S1-c001 is deleted" in text
+        assert (answer.status, answer.headers["Location"]) == (303, "/moderation/receipts/S1-c001")
+        await client.post("/api/incidents/3/delete")
+    colleague = replace(OPERATING, member_id=OLGA.id + 1, name="Otto")
+    for visitor in (OPERATING, colleague):
+        async with visiting(shown, visitor, bench) as client:  # another application, with nothing in its memory
+            text = await (await client.get("/moderation/receipts/S1-c001", headers=PAGE)).text()
+            assert "S1-c001 is deleted for good" in text and "2 files deleted from the disk." in text
             assert 'href="/jobs/S1"' in text
-        assert (await client.get(place + "x", headers=PAGE)).status == 404
-        kept = client.app[RECEIPTS].find(place.rpartition("/")[2], OLGA.id)
-        assert kept is not None
-        assert client.app[RECEIPTS].find(place.rpartition("/")[2], OLGA.id + 1) is None
+            for nothing in ("S1-c001x", "S1-c002", "incident 3"):
+                assert (await client.get(f"/moderation/receipts/{nothing}", headers=PAGE)).status == 404
+    for visitor in (ELSEWHERE, LOOKING):
+        async with visiting(shown, visitor, bench) as client:
+            assert (await client.get("/moderation/receipts/S1-c001", headers=PAGE)).status == 404
+
+
+async def test_a_deletion_whose_counts_were_not_noted_down_says_so() -> None:
+    shown, bench = court()
+    bench._note(OLGA, "delete", "S1-c001", owner="Mina")
+    async with visiting(shown, OPERATING, bench) as client:
+        text = await (await client.get("/moderation/receipts/S1-c001", headers=PAGE)).text()
+    assert "What went with it was not noted down" in text and "picture deleted" not in text
 
 
 def test_a_receipt_says_what_did_not_happen_too() -> None:
@@ -149,6 +257,11 @@ def test_a_receipt_says_what_did_not_happen_too() -> None:
         "1 picture deleted from the records.",
         "No file was deleted: another picture is the very same and stays, or it is tried again.",
         "No message in Discord carried it.",
+    ]
+    sheets = in_words(ErasureReceipt(1, 1, 1, 2, sheets=1))
+    assert sheets[-2:] == [
+        "Taken out of 2 messages in Discord.",
+        "1 contact sheet showed it; one without it takes that place.",
     ]
     stuck = in_words(ErasureReceipt(1, 0, 1, 0, 0, stuck=("ONE", "TWO")))
     assert stuck[-1] == (

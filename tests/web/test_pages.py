@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from aiohttp.test_utils import TestClient
 
+from bot.domain.job import Layout
 from bot.domain.wall import Choices, Mark, Provenance, Visitor
 from tests.web.exhibition import (
     ELSEWHERE,
@@ -23,6 +24,7 @@ from tests.web.exhibition import (
     visiting,
 )
 
+THEO = Visitor(12, "Theo", LOOKING.guilds)
 NASTY = '<script>alert(1)</script> " onload="x {{ 7*7 }}'
 
 
@@ -157,6 +159,23 @@ async def test_many_values_of_a_parameter_are_typed_rather_than_listed() -> None
     assert '<input type="text" name="seed" value="7"' in text
 
 
+async def test_what_a_form_without_script_leaves_empty_does_not_stay_in_the_address() -> None:
+    async with visiting(Exhibition()) as client:
+        answer = await client.get(
+            "/?q=hat&person=&job=&steps=10.0&starred=&order=", headers=PAGE, allow_redirects=False
+        )
+        assert (answer.status, answer.headers["Location"]) == (303, "/?q=hat&steps=10")
+        nothing = await client.get("/?q=&person=", headers=PAGE, allow_redirects=False)
+        assert nothing.headers["Location"] == "/"
+        assert 'role="alert"' in await page(client, "/?q=hat&steps=10")
+
+
+async def test_a_value_that_a_parameter_cannot_have_is_a_sentence() -> None:
+    async with visiting(Exhibition()) as client:
+        text = await page(client, "/?steps=abc", 400)
+    assert "<p data-sentence>steps: expected a whole number from 1 to 150" in text
+
+
 async def test_a_picture_shows_its_whole_recipe_and_where_it_came_from() -> None:
     shown = Exhibition()
     shown.hang(settings={"steps": 12, "prompt": "a woman in the rain"}, owner=OLGA)
@@ -166,19 +185,26 @@ async def test_a_picture_shows_its_whole_recipe_and_where_it_came_from() -> None
     assert re.search(r'<tr class=changed>\s*<th[^>]*>steps</th>\s*<td><span class="value">12</span>.*default 20', text)
     assert "/params use image: S1-c001" in text
     assert 'href="https://discord.com/channels/7/10/11"' in text
+    assert 'href="https://discord.com/channels/7/10" rel="noopener noreferrer">its channel in Discord</a>' in text
     assert "name: &#34;S1-c001&#34;" in text
     assert "This file is not signed" in text
     assert re.search(r'href="/media/[0-9a-f]{64}.png" download="S1-c001.png"', text)
 
 
 async def test_a_signed_picture_says_what_its_manifest_says() -> None:
-    shown = Exhibition(signed=Provenance(True, "Our signer", "2026", (("Made by", "a trained model"),)))
+    facts = (("Made by", "a trained model"), ("Created", "2026-11-26T03:10:41Z"), ("Certificate number", "20261126"))
+    shown = Exhibition(signed=Provenance(True, "Our signer", "2026-11-26T05:11:00+02:00", facts))
     shown.hang()
     async with visiting(shown) as client:
         text = await page(client, "/pictures/S1-c001")
         assert "Signed, and unchanged since" in text
         assert "Our signer" in text
         assert "a trained model" in text
+        assert re.findall(r"<dd>([^<]*2026[^<]*)</dd>", text) == [
+            "26 November 2026, 03:11 UTC",
+            "26 November 2026, 03:10 UTC",
+            "20261126",
+        ]
         shown.signed = replace(shown.signed or Provenance(False, "", "", ()), valid=False)
         assert "does not fit the file" in await page(client, "/pictures/S1-c001")
 
@@ -220,6 +246,26 @@ async def test_a_spoiler_is_covered_wherever_it_hangs_and_its_words_too() -> Non
         assert 'alt="a portrait of a woman"' not in wall
         assert (await page(client, "/jobs/S1")).count('class="cell covered"') == len(pictures)
         assert 'class="large covered"' in await page(client, "/pictures/S1-c001")
+
+
+@pytest.mark.parametrize(("visitor", "reads"), [(THEO, False), (LOOKING, True), (OPERATING, True)])
+async def test_of_what_is_behind_a_spoiler_only_the_owner_and_operators_read_the_title(
+    visitor: Visitor, reads: bool
+) -> None:
+    shown = Exhibition()
+    gory, layout = "a duel, much gore", Layout((("seed", ("0", "1")),), None, "seed")
+    for seed in range(2):
+        shown.hang(title=gory, settings={"prompt": gory, "seed": seed}, spoiler=True, layout=layout, at={"seed": seed})
+    async with visiting(shown, visitor) as client:
+        job, picture = await page(client, "/jobs/S1"), await page(client, "/pictures/S1-c001")
+        of_api = await (await client.get("/api/pictures/S1-c001")).json()
+        listed = await (await client.get("/api/wall")).json()
+    header = picture[picture.index("<header>") : picture.index("</header>", picture.index("<header>"))]
+    assert ("much gore" in job, "much gore" in header) == (reads, reads)
+    assert {of_api["title"], *(each["title"] for each in listed["pictures"])} == {gory if reads else ""}
+    shown.pictures["S1-c002"] = replace(shown.pictures["S1-c002"], spoiler=False)
+    async with visiting(shown, visitor) as client:  # it stands at an open picture
+        assert "much gore" in await page(client, "/jobs/S1")
 
 
 @pytest.mark.parametrize("path", ["/pictures/S1-c001", "/jobs/S1", "/people/mina", "/pictures/nope", "/people/nope"])

@@ -38,12 +38,41 @@ def test_words_of_any_script_and_signs_survive_the_address() -> None:
         ({"rating": "6"}, 'rating: expected a whole number from 1 to 5, got "6".'),
         ({"rating": "²"}, "rating: expected a whole number"),
         ({"order": "worst"}, 'order: expected newest, best or starred, got "worst".'),
+        ({"steps": "abc"}, 'steps: expected a whole number from 1 to 150, or a range like 5..10, got "abc".'),
+        ({"steps": "151"}, "steps: expected a whole number from 1 to 150"),
+        ({"guidance_scale": "2..4..6"}, "guidance_scale: expected a number from 1 to 30, or a range like 5..10"),
+        ({"seed": "random"}, "seed: expected a whole number from 0 to 4294967295"),
+        ({"detail": "maybe"}, 'detail: expected true or false, got "maybe"'),
+        ({"sampler": "eular"}, "sampler: expected euler, dpmpp_2m"),
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(asked: dict[str, str], sentence: str) -> None:
     with pytest.raises(Refusal) as refused:
         read(asked)
     assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ({"guidance_scale": "2.0", "weight": ".6"}, {"guidance_scale": "2", "weight": "0.6"}),
+        ({"detail": "true", "production_mode": "No"}, {"detail": "on", "production_mode": "off"}),
+        ({"sampler": "DDIM", "face_folder": "mina,theo"}, {"sampler": "ddim", "face_folder": "mina, theo"}),
+        ({"seed": "0042"}, {"seed": "42"}),
+        ({"guidance_scale": "2-4", "weight": ".5 .. 1.50"}, {"guidance_scale": "2..4", "weight": "0.5..1.5"}),
+        ({"steps": "30–5", "width": "500..1000"}, {"steps": "5..30", "width": "500..1000"}),
+        ({"prompt": "1-2"}, {"prompt": "1-2"}),
+    ],
+)
+def test_a_parameters_value_is_read_as_members_type_it(typed: dict[str, str], meant: dict[str, str]) -> None:
+    query = read(typed)
+    assert query.parameters == meant
+    assert read(address(query)) == query
+
+
+def test_a_range_is_told_in_words() -> None:
+    (chip,) = chips(read({"guidance_scale": "2-4.5"}), Choices())
+    assert (chip.words, chip.without) == ("guidance_scale 2 to 4.5", "")
 
 
 def test_an_order_alone_leaves_nothing_out() -> None:

@@ -149,6 +149,15 @@ export class Channel {
     if (this.following) this.pill.hidden = true;
   }
 
+  /** Go to a message that somebody asked for by its address, and mark it; nowhere where it is not here. */
+  goTo(id) {
+    const node = this.shown.get(id)?.node;
+    if (!node) return;
+    this.following = false;
+    node.classList.add("asked-for");
+    node.scrollIntoView({ block: "center" });
+  }
+
   toEnd() {
     this.place.scrollTop = this.place.scrollHeight;
     this.following = true;

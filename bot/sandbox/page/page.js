@@ -157,6 +157,7 @@ async function start() {
 
   draw();
   channel.replace(state.messages.filter(here));
+  channel.goTo(asked.get("message"));
   bar();
   fold();
   drop(composer);

@@ -1,36 +1,86 @@
 // Two pictures compared: side by side, one over the other, or what differs between their pixels.
 
+import { spot, zooming } from "./region.js";
+
 const NOTICED = 8; // of 255: what an eye hardly sees
 
-/** Dresses the comparison on this page, if there is one. */
-export function comparing() {
+/** Dresses the comparison on this page, if there is one. `seen` is kept from one to the next: its mode and region. */
+export function comparing(seen) {
   const section = document.getElementById("compare");
   if (!section) {
     return;
   }
   const images = [...section.querySelectorAll("#pair img")];
-  const shown = { beside: "pair", over: "over", minus: "minus" };
   const modes = section.querySelector(".modes");
-  modes.hidden = false;
-  modes.addEventListener("change", (event) => {
-    for (const [mode, id] of Object.entries(shown)) {
-      document.getElementById(id).hidden = mode !== event.target.value;
+  const lids = [...section.querySelectorAll(".lift")];
+  const show = () => {
+    // Only side by side does a lid cover its picture.
+    modes.disabled = lids.some((lid) => !lid.checked);
+    const mode = modes.disabled ? "beside" : seen.mode;
+    modes.querySelector(`[value="${mode}"]`).checked = true;
+    for (const part of section.querySelectorAll("[data-mode]")) {
+      part.hidden = part.dataset.mode !== mode;
     }
-    if (event.target.value === "minus") {
+    if (mode === "minus") {
       subtract(images);
     }
+  };
+  modes.hidden = false;
+  modes.addEventListener("change", (event) => {
+    seen.mode = event.target.value;
+    show();
   });
+  lids.forEach((lid) => lid.addEventListener("change", show));
+  document.getElementById("gain").addEventListener("input", () => subtract(images));
+  section.querySelector(".keys").hidden = false;
+  const lens = document.getElementById("lens");
+  shape(lens, images[0]);
+  images.forEach((image) => shape(image.closest(".one"), image));
+  cutting(images, seen);
+  zooming(lens, section.querySelector(".zoom"), seen);
+  show();
+}
+
+function shape(part, image) {
+  part.style.setProperty("--shape", image.getAttribute("width") / image.getAttribute("height"));
+}
+
+/** Lays the second picture over the first, and lets the slider or a pointer say where it begins. */
+function cutting(images, seen) {
   const layers = document.getElementById("layers");
-  layers.append(
+  const slide = document.getElementById("slide");
+  layers.prepend(
     ...images.map((image) => {
-      const layer = image.cloneNode();
-      layer.removeAttribute("loading");
+      const layer = document.createElement("div");
+      layer.className = "layer";
+      layer.append(image.cloneNode());
       return layer;
     }),
   );
-  const slide = document.getElementById("slide");
-  slide.addEventListener("input", () => layers.style.setProperty("--cut", `${slide.value}%`));
-  document.getElementById("gain").addEventListener("input", () => subtract(images));
+  const cut = () => layers.style.setProperty("--cut", `${slide.value}%`);
+  const drag = (event) => {
+    slide.value = 100 * spot(event, layers).x;
+    cut();
+  };
+  let held = null;
+  slide.addEventListener("input", cut);
+  layers.addEventListener("pointerdown", (event) => {
+    const grip = event.target.closest(".grip");
+    // What is enlarged is moved by dragging; then the grip alone moves the cut.
+    if (event.button !== 0 || (seen.zoom > 1 && !grip)) {
+      return;
+    }
+    if (grip) {
+      event.stopPropagation();
+      grip.setPointerCapture(event.pointerId);
+    }
+    held = event.pointerId;
+    drag(event);
+  });
+  layers.addEventListener("pointermove", (event) => event.pointerId === held && drag(event));
+  for (const end of ["pointerup", "pointercancel"]) {
+    layers.addEventListener(end, () => (held = null));
+  }
 }
 
 /** Draws how much each pixel differs, and says it in numbers. The second picture takes the first one's size. */

@@ -1,18 +1,21 @@
 // A sweep's page: other axes without a new page, the size of cells, arrow keys, and which two are compared.
 
 import { comparing } from "./compare.js";
-import { page } from "./fetching.js";
+import { complain, page } from "./fetching.js";
 import { hang } from "./masonry.js";
 import { remember } from "./walk.js";
 
 const SIZE = "atelier-cell";
 const place = document.getElementById("job");
+const seen = { mode: "beside", zoom: 1, x: 0.5, y: 0.5 }; // how pictures are compared, from one pair to the next
+let asked = new AbortController();
+let shown = location.pathname + location.search;
 
 function dress() {
   for (const grid of place.querySelectorAll(".masonry")) {
     hang(grid);
   }
-  comparing();
+  comparing(seen);
   const grid = document.getElementById("grid");
   if (!grid) {
     note(place.querySelectorAll(".card"));
@@ -30,31 +33,50 @@ function note(marked) {
   remember(names, location.pathname + location.search);
 }
 
-/** Exchanges the page's inside for what another address shows. */
-async function show(address, focus) {
+/** Exchanges the page's inside for what another address shows. Without a connection it says so and stays as it is. */
+async function show(address, focus, entry = "pushState") {
+  asked.abort();
+  asked = new AbortController();
   place.setAttribute("aria-busy", "true");
   try {
-    const next = await page(address);
+    const next = await page(address, asked.signal);
     place.replaceChildren(...next.getElementById("job").childNodes);
-    dress();
+  } catch (error) {
+    if (error.name === "AbortError") {
+      return;
+    }
     place.removeAttribute("aria-busy");
-    document.querySelector(focus)?.focus();
-  } catch {
-    location.assign(address);
+    if (error.cause) {
+      for (const select of place.querySelectorAll("#axes select")) {
+        select.value = select.querySelector("[selected]").value;
+      }
+      const picked = document.getElementById("picked");
+      complain(picked, error);
+      picked.scrollIntoView({ block: "nearest" });
+    } else {
+      location.assign(address); // an answer, such as to who is signed in no more: that page says what to do
+    }
+    return;
   }
+  place.removeAttribute("aria-busy");
+  history[entry](null, "", address);
+  shown = address;
+  dress();
+  const focused = document.querySelector(focus);
+  focused?.focus({ preventScroll: true });
+  focused?.scrollIntoView({ block: "nearest" });
 }
 
-function go(parts, focus) {
-  const address = `${location.pathname}?${new URLSearchParams(parts)}`;
-  history.pushState(null, "", address);
-  show(address, focus);
+function go(form, focus) {
+  show(`${location.pathname}?${new URLSearchParams(new FormData(form))}`, focus);
 }
 
+/** The form of the axes says what the page shows; in it are also the marked pictures, in the order of their marking. */
 function axes() {
   const form = document.getElementById("axes");
   form.querySelector(".axes-go").hidden = true;
   const [rows, columns] = [form.elements.rows, form.elements.columns];
-  let before = { rows: rows.value, columns: columns.value };
+  const before = { rows: rows.value, columns: columns.value };
   form.addEventListener("change", (event) => {
     if (event.target.type === "range") {
       return;
@@ -66,8 +88,7 @@ function axes() {
       other.add(new Option(was, was));
       other.value = was;
     }
-    before = { rows: rows.value, columns: columns.value };
-    go(new FormData(form), `#axes [name="${event.target.name}"]`);
+    go(form, `#axes [name="${event.target.name}"]`);
   });
 }
 
@@ -92,40 +113,43 @@ function sizing() {
 }
 
 function picking(grid) {
-  const form = document.getElementById("pick");
+  const form = document.getElementById("axes");
   const picked = document.getElementById("picked");
-  form.querySelector(".pick-go").hidden = true;
-  const boxes = () => [...grid.querySelectorAll("input:checked")];
+  document.querySelector(".pick-go").hidden = true;
+  const marks = () => [...form.querySelectorAll('[name="compare"]')];
   const tell = () => {
-    const count = boxes().length;
+    const names = marks().map((mark) => mark.value);
+    for (const box of grid.querySelectorAll("input")) {
+      box.checked = names.includes(box.value);
+    }
     picked.textContent =
-      count === 1
-        ? `${boxes()[0].value} is marked; mark another one to compare the two.`
+      names.length === 1
+        ? `${names[0]} is marked; mark another one to compare the two.`
         : "Mark two pictures in their corners to compare them.";
   };
-  grid.addEventListener("change", (event) => {
-    const chosen = boxes();
-    if (chosen.length > 2) {
-      // The third one takes the place of the one that was marked first on the page.
-      (chosen[0] === event.target ? chosen[1] : chosen[0]).checked = false;
+  grid.addEventListener("change", ({ target }) => {
+    const others = marks().map((mark) => mark.value).filter((name) => name !== target.value);
+    // A third one takes the place of the one that was marked first.
+    const names = others.concat(target.checked ? target.value : []).slice(-2);
+    marks().forEach((mark) => mark.remove());
+    for (const value of names) {
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "compare", value }));
     }
     tell();
-    if (boxes().length === 2) {
-      go(new FormData(form), "#compare .modes input:checked");
+    if (names.length === 2) {
+      go(form, "#lens");
     }
   });
   document.getElementById("compared-enough")?.addEventListener("click", (event) => {
     event.preventDefault();
-    const href = event.currentTarget.getAttribute("href");
-    history.pushState(null, "", location.pathname + href);
-    show(location.pathname + href, "#grid [data-cell]");
+    show(location.pathname + event.currentTarget.getAttribute("href"), "#grid [data-cell]");
   });
   tell();
 }
 
 /** One stop for Tab; from there the arrow keys go on, and C marks the cell. */
 function keys(grid) {
-  document.querySelector(".keys").hidden = false;
+  document.querySelector("#pick .keys").hidden = false;
   const links = [...grid.querySelectorAll("[data-cell]")];
   const stop = (link) => {
     for (const each of links) {
@@ -180,5 +204,11 @@ function step(grid, cell, down, across) {
   }
 }
 
-addEventListener("popstate", () => show(location.pathname + location.search, ".none-such"));
+addEventListener("popstate", () => {
+  const address = location.pathname + location.search;
+  // Not within the page, as the skip links lead.
+  if (address !== shown) {
+    show(address, ".none-such", "replaceState");
+  }
+});
 dress();

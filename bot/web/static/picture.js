@@ -2,7 +2,7 @@
 
 import { copying } from "./copy.js";
 import { enlarging } from "./enlarge.js";
-import { send } from "./fetching.js";
+import { complain, send } from "./fetching.js";
 import { returning } from "./place.js";
 import { beside } from "./walk.js";
 
@@ -53,7 +53,7 @@ for (const form of document.querySelectorAll(".star, .rating")) {
     try {
       tell(await send(form, event.submitter));
     } catch (error) {
-      say(error.message);
+      complain(document.getElementById("mean"), error);
     }
   });
 }

@@ -1,6 +1,6 @@
 // The wall: filters without a new page, more pictures as one comes near the end, and the way back.
 
-import { page, query } from "./fetching.js";
+import { complain, page, query } from "./fetching.js";
 import { hang, lay } from "./masonry.js";
 import { keeping, restore } from "./place.js";
 import { remember } from "./walk.js";
@@ -100,6 +100,7 @@ async function append(more, pressed) {
 /** Shows what another address finds, and leaves the filters as they are being typed; whether it is shown. */
 async function show(address) {
   shown = address;
+  const trouble = document.getElementById("trouble");
   asked.abort();
   asked = new AbortController();
   const results = document.getElementById("results");
@@ -111,12 +112,15 @@ async function show(address) {
     }
     const count = document.getElementById("count");
     count.textContent = next.getElementById("count").textContent;
+    trouble.replaceChildren();
     results.removeAttribute("aria-busy");
     dress();
     return true;
   } catch (error) {
     if (error.name !== "AbortError") {
-      location.assign(address);
+      shown = null; // to be asked for again, by the same filters or by the way back
+      results.removeAttribute("aria-busy");
+      complain(trouble, error);
     }
     return false;
   }
@@ -143,8 +147,10 @@ function fill(form, address) {
 }
 
 function go(address) {
-  keep();
-  history.pushState(null, "", address);
+  if (address !== location.pathname + location.search) {
+    keep();
+    history.pushState(null, "", address);
+  }
   show(address);
 }
 
@@ -157,7 +163,7 @@ if (form) {
     clearTimeout(pause);
     const address = `/${query(form)}`;
     mark(form);
-    if (address !== location.pathname + location.search) {
+    if (address !== shown) {
       go(address);
     }
   };

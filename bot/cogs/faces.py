@@ -14,6 +14,7 @@ from bot.domain.errors import BadUpload, NotYours, Refusal
 from bot.domain.job import Member
 from bot.domain.person import CONSENT, Person, Scope, checked_name, same_name, short_name, verdict
 from bot.domain.until import until as end_of
+from bot.jobs.erasure import keep_receipt
 from bot.jobs.examination import Examination, examine
 from bot.jobs.removal import erase, remove, revoke
 from bot.pictures import MOST_BYTES, MOST_SIZE
@@ -168,8 +169,9 @@ class FacesCog(Cog):
 
         async def revoked() -> str:
             found = await revoke(services.faces, member, person, confirmed=confirm)
-            await self._noted(member, "faces revoke", found, always=True, photos=len(found.photos))
+            noted = await services.audit.note(member, "faces revoke", _whose(found), photos=len(found.photos))
             receipt, erased = await erase(services.faces, services.renderer, services.erasure, found)
+            await keep_receipt(services.audit, noted, erased)
             return revoked_text(receipt, erased, member)
 
         await self._tell(inter, revoked())
@@ -245,8 +247,7 @@ class FacesCog(Cog):
         What concerns consent does `always`, whoever does it. A `person` in it is blanked when they are revoked.
         """
         if always or whom.owner_id != member.id:
-            whose = f"member {whom.owner_id}" if whom.owner_id is not None else "everybody's"
-            await self.services.audit.note(member, act, whose, **detail)
+            await self.services.audit.note(member, act, _whose(whom), **detail)
 
     def _choices(
         self, inter: ApplicationCommandInteraction, people: Iterable[Person], typed: str
@@ -259,6 +260,11 @@ class FacesCog(Cog):
             disnake.OptionChoice(short(f"{person.name} · {about(person, member)}", 100), person.name)
             for person in fitting[:MOST_CHOICES]
         ]
+
+
+def _whose(person: Person) -> str:
+    """Whose person it is, as the audit log calls them."""
+    return "everybody's" if person.owner_id is None else f"member {person.owner_id}"
 
 
 def _portraits(examination: Examination) -> list[Portrait]:

@@ -12,10 +12,10 @@ from enum import Enum
 import structlog
 
 from bot.domain.erasure import DISK, Erased, ErasureReceipt, Foreseen, Withdrawal
-from bot.domain.errors import CannotDeliver
+from bot.domain.errors import CannotDeliver, Unavailable
 from bot.domain.person import Person
 from bot.domain.ports import Channel, ImageStore
-from bot.domain.stores import Erasures
+from bot.domain.stores import AuditLog, Erasures
 from bot.jobs.departures import see_off
 from bot.jobs.orphans import tell
 
@@ -39,6 +39,14 @@ class Outcome(Enum):
     GONE = "gone"
     LATER = "later"
     STUCK = "stuck"
+
+
+async def keep_receipt(audit: AuditLog, noted: int, receipt: ErasureReceipt) -> None:
+    """The audit log is to tell what went in an act that was noted; where it cannot, that went all the same."""
+    try:
+        await audit.amend(noted, gone=receipt.kept())
+    except Unavailable as error:
+        log.warning("a receipt was not kept", act=noted, reason=str(error), **receipt.kept())
 
 
 async def _by_none(_: Withdrawal) -> bool:
@@ -124,7 +132,9 @@ class Erasure:
         left, stuck = await self._from_channels(erased)
         self._wanted.set()
         messages = len(erased.messages) - left - len(stuck)
-        return ErasureReceipt(erased.pictures, erased.wall_entries, files, messages, left, files_left, tuple(stuck))
+        return ErasureReceipt(
+            erased.pictures, erased.wall_entries, files, messages, left, files_left, tuple(stuck), erased.sheets
+        )
 
     def look(self) -> None:
         """Something was noted down to be taken away, or a sheet to be renewed: see to it soon."""

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 import structlog
 
 from bot.domain.account import Act
 from bot.domain.erasure import Doomed, ErasureReceipt
-from bot.domain.errors import NotFound, NotYours, Refusal, Unavailable, WrongState
+from bot.domain.errors import NotFound, NotYours, Refusal, WrongState
 from bot.domain.gate import Decided, Incident, Waiting
 from bot.domain.job import Item, Job, Member
 from bot.domain.ports import FaceStore, Gallery, ImageStore
 from bot.domain.stores import AuditLog, Incidents, JobStore, Publications
 from bot.domain.wall import Statistics, picture_name
-from bot.jobs.erasure import Erasure
+from bot.jobs.erasure import Erasure, keep_receipt
 
 log = structlog.get_logger("atelier.moderation")
 
@@ -98,16 +97,9 @@ class Moderation:
         job, item, _ = await self._deletable(actor, job_id, number)
         # Noted first: what is done must not be without a trace.
         noted = await self._audit.note(actor, "delete", f"{job.name}-{item.name}", owner=job.owner.name)
-        sheets = len((await self._erasure.foreseen(job_id, number)).sheets)
         receipt = await self._erasure.pictures([(job_id, number)], DELETED, renewing=True)
-        receipt = replace(receipt, sheets=sheets)
         self._gallery_touched()
-        try:
-            await self._audit.amend(noted, gone=receipt.kept())
-        except Unavailable as error:  # it is deleted all the same
-            log.warning(
-                "a receipt was not kept", picture=f"{job.name}-{item.name}", reason=str(error), **receipt.kept()
-            )
+        await keep_receipt(self._audit, noted, receipt)
         return receipt
 
     async def last(self, actor: Member, target: str, acts: Collection[str] = ACTS) -> Act | None:

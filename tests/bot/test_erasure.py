@@ -87,7 +87,7 @@ async def test_pictures_go_from_disk_wall_and_channel_and_the_receipt_counts_the
     job = await bench.delivered(12)
     before = {item.number: item.image for item in await bench.shift.jobs.items(job.id)}
     receipt = await bench.erasure.pictures([(job.id, number) for number in range(1, 12)], REMARK)
-    assert receipt == ErasureReceipt(pictures=11, wall_entries=0, files=11, messages=3, messages_left=0)
+    assert receipt == ErasureReceipt(pictures=11, wall_entries=0, files=11, messages=3, messages_left=0, sheets=1)
     assert bench.channel.names == [f"{job.name}-c012.png"]
     assert bench.channel.withdrawn == [(1, None), (2, frozenset({f"{job.name}-c011.png"})), (3, None)]
     assert files(tmp_path) == [before[12]]

@@ -207,7 +207,8 @@ async def test_a_revoked_consent_takes_every_picture_along_and_leaves_those_of_o
         await atelier.sandbox.until(lambda: "Eileen" not in shown(atelier))
         assert f"S1 · {GONE} against tom" in shown(atelier) and shown(atelier).count(GONE) == 2  # and on its axis
         audit = rows(data, "select act, target, detail from audit")
-        assert audit == [("faces revoke", f"member {ada.id}", json.dumps({"photos": 1}))]
+        gone = {"pictures": 1, "wall_entries": 1, "files": 1, "messages": 2, "sheets": 1}
+        assert audit == [("faces revoke", f"member {ada.id}", json.dumps({"photos": 1, "gone": gone}))]
         assert "Eileen" not in str(audit)
         assert (await ada.run("/faces list")).embeds[0]["description"] == "**tom** · 2 photos · everybody's"
 

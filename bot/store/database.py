@@ -238,4 +238,5 @@ def _shown(url: URL) -> str:
 
 
 def _unusable(url: URL, cause: BaseException) -> BadSettings:
-    return BadSettings(f"DATABASE_URL: the database at {_shown(url)} cannot be opened ({cause}).")
+    why = str(cause) or "it does not answer"  # of a time that ran out Python says nothing
+    return BadSettings(f"DATABASE_URL: the database at {_shown(url)} cannot be opened ({why}).")

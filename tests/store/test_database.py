@@ -218,7 +218,7 @@ async def test_a_server_that_vanishes_without_a_word_is_passing_trouble(
     database_url: str, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
     for name in ("ANSWER_SECONDS", "CONNECT_SECONDS"):
-        monkeypatch.setattr(database_module, name, 0.5)
+        monkeypatch.setattr(database_module, name, 2.0)  # before the cable is pulled too, on a busy machine
     there = make_url(database_url)
     assert there.host and there.port
     async with asyncio.timeout(60), Cable().to(there.host, there.port) as cable:
@@ -242,6 +242,23 @@ async def test_a_server_that_vanishes_without_a_word_is_passing_trouble(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_server_that_does_not_answer_at_the_start_is_told_with_its_address(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "CONNECT_SECONDS", 0.2)
+    there = make_url(database_url)
+    assert there.host and there.port
+    async with asyncio.timeout(60), Cable().to(there.host, there.port) as cable:
+        cable.pull()
+        url = there.set(host="127.0.0.1", port=cable.port).render_as_string(hide_password=False)
+        with pytest.raises(
+            BadSettings, match=rf"127\.0\.0\.1:{cable.port}/.* cannot be opened \(it does not answer\)\.$"
+        ):
+            async with open_database(url):
+                pytest.fail("it was opened")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_closing_does_not_wait_for_each_connection_to_a_server_that_vanished(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,13 +276,13 @@ async def test_closing_does_not_wait_for_each_connection_to_a_server_that_vanish
 async def test_who_surveys_a_large_database_may_take_longer_than_others(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(database_module, "ANSWER_SECONDS", 1.0)
     async with open_database(database_url) as sessions:
         with pytest.raises(Unavailable):
             async with sessions.reading() as session:
-                await session.execute(text("SELECT pg_sleep(1.5)"))
+                await session.execute(text("SELECT pg_sleep(2.5)"))
         async with sessions.surveying() as session:
-            await session.execute(text("SELECT pg_sleep(1.5)"))
+            await session.execute(text("SELECT pg_sleep(2.5)"))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -8,16 +8,20 @@ import asyncio
 import random
 import re
 import unicodedata
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import fsum
 
 from bot.domain.ports import Idea
 from bot.mecene.lists import NEGATIVES, ORDER, Called, Lists, built_in
-from bot.mecene.phrases import Clashes, Phrase
+from bot.mecene.phrases import Clashes, Phrase, stems_of
 from bot.mecene.plain import plain_start
 
 OPTIONAL = ("lights", "weathers", "moods", "frames")
 """What is left out, the last first, where an idea would become longer than `MOST_WORDS`."""
+
+NAMING = ("places", "media")
+"""The lists in which a theme's own words may come again: an office is told in offices, a charcoal drawing is one."""
 
 MOST_THEME_WORDS = 8
 MOST_THEME_LETTERS = 80
@@ -25,9 +29,14 @@ MOST_WORDS = 40
 ABOUT_THE_THEME, ABOUT_THE_SCENE = 40, 2
 """How much likelier a phrase becomes by each word of the theme that it is about, and each tag of the scene."""
 
-A_FEW = 3
-ENOUGH_PLACES = 6
-"""A theme is told in the places that most of its words call for, where there are so many."""
+WEARINESS = 2
+"""How fast a phrase becomes less likely as it is used: each one is, then, about as often as its likelihood's cube root.
+"""
+
+A_FEW = 5
+"""Where so many outfits that are about the theme fit, one of them is worn."""
+ENOUGH_PLACES = 24
+"""A theme is told in so many places at least: where its words call for fewer, those that are most like them join."""
 
 NEARLY_ALIKE = 4
 """Two ideas of which all parts but two are the same, and so four stand in one of them alone."""
@@ -45,7 +54,8 @@ class Grammar:
 
     def __init__(self, lists: Lists | None = None) -> None:
         self._lists = lists or built_in()
-        places = self._lists.phrases["places"]
+        places, lights, weathers = (self._lists.phrases[name] for name in ("places", "lights", "weathers"))
+        self._passing = frozenset[str]().union(*(phrase.tags for phrase in (*lights, *weathers)))
         self._kinds = frozenset(tag for place in places for tag in place.tags if len(tag) > 3)
 
     def theme(self, typed: str) -> str:
@@ -83,19 +93,25 @@ class Grammar:
         called, sites = [call.about for call in wanted], [call.sites for call in wanted]
         lists = {name: [phrase for phrase in self._told_of(name, person) if not _says(phrase, theme)] for name in ORDER}
         fitting = [place for place in lists["places"] if clashes.allow(place, given)]
-        lists["places"] = _nearest(fitting or lists["places"], sites)
-        choices = {name: _Choice(lists[name], sites if name == "places" else called, clashes, dice) for name in ORDER}
-        said = frozenset(_words(theme))
+        about = {name: {phrase: _words_about(phrase, called) for phrase in lists[name]} for name in ORDER}
+        about["places"] = _nearest(fitting or lists["places"], sites, self._passing)
+        choices = {name: _Choice(about[name], clashes, dice) for name in ORDER}
+        spent: defaultdict[Phrase | None, set[Phrase | None]] = defaultdict(set)  # what was done in each place
+        said, typed = frozenset(_words(theme)), stems_of(theme)
         short = len(theme.split()) <= 2
         forms = [form for form in (SHORT_THEME if short else LONG_THEME) if said.isdisjoint(form.split())] or ["{}"]
         while True:
             chosen: dict[str, Phrase] = {}
             scene = given
+            stems = frozenset[str]()
             for name in ORDER:
-                stems = frozenset[str]().union(*(phrase.stems for phrase in chosen.values()))
-                if phrase := choices[name].next(scene, stems, strict=name == "clothes"):
+                done = spent[chosen.get("places")] if name == "doings" else ()
+                heard = stems if name in NAMING else stems | typed
+                if phrase := choices[name].next(scene, heard, done, strict=name == "clothes"):
                     chosen[name] = phrase
                     scene |= phrase.tags
+                    stems |= phrase.stems
+            spent[chosen.get("places")].add(chosen.get("doings"))
             woven = dice.choice(forms).replace("{}", theme) if theme else ""
             if "places" in chosen and _words(chosen["places"].text)[-1:] == _words(woven)[:1]:
                 woven = f"inspired by {theme}"
@@ -103,8 +119,18 @@ class Grammar:
             yield Idea(prompt, self._negative(scene, said), tuple(sorted(scene)))
 
     def _wanted(self, theme: str) -> list[Called]:
-        """What each of a theme's words calls for; a word that is itself a kind of place calls for that."""
-        calls = (self._lists.themes.get(word, Called(kinds=frozenset({word}) & self._kinds)) for word in _words(theme))
+        """What each of a theme's words calls for, or two in a row that mean something together (`space-opera`).
+
+        A word that is itself a kind of place calls for that.
+        """
+        themes, words = self._lists.themes, _words(theme)
+        calls = []
+        while words:
+            word = words.pop(0)
+            if words and (pair := f"{word}-{words[0]}") in themes:
+                word = pair
+                del words[0]
+            calls.append(themes.get(word, Called(kinds=frozenset({word}) & self._kinds)))
         return [call for call in calls if call.about]
 
     def _brought(self, person: str) -> frozenset[str]:
@@ -123,40 +149,40 @@ class Grammar:
 
 
 class _Choice:
-    """Draws phrases of one list: those about the theme oftener, none that came up lately."""
+    """Draws phrases of one list: those about the theme oftener, by how many of its words, none that came up lately."""
 
-    def __init__(
-        self, phrases: Sequence[Phrase], called: Sequence[frozenset[str]], clashes: Clashes, dice: random.Random
-    ) -> None:
-        self._phrases = phrases
-        self._clashes = clashes
-        self._about = {phrase: 1 + ABOUT_THE_THEME * _words_about(phrase, called) for phrase in phrases}
+    def __init__(self, about: Mapping[Phrase, int], clashes: Clashes, dice: random.Random) -> None:
+        self._of = [(phrase, clashes.against(phrase), 1 + ABOUT_THE_THEME * words) for phrase, words in about.items()]
         self._dice = dice
-        self._uses: Counter[Phrase] = Counter()
-        hits = sum(about > 1 for about in self._about.values())
+        self._uses: Counter[str] = Counter()
+        hits = sum(map(bool, about.values()))
         # Few phrases are about a theme; were all of them to rest, it would be lost for a while.
-        self._lately: deque[Phrase] = deque(maxlen=min(len(phrases) // 4, hits // 2 or len(phrases)))
+        self._lately: deque[str] = deque(maxlen=min(len(about) // 4, hits // 2 or len(about)))
 
-    def next(self, scene: frozenset[str], said: frozenset[str], strict: bool = False) -> Phrase | None:
+    def next(
+        self, scene: frozenset[str], said: frozenset[str], spent: Collection[Phrase | None] = (), strict: bool = False
+    ) -> Phrase | None:
         """A phrase that fits the scene, and repeats no word of it where one does not; None when none fits.
 
-        A strict choice is about the theme where a few phrases that fit are.
+        One that is spent comes when all others that fit are. A strict choice is about the theme where `A_FEW` that fit
+        are.
         """
-        fitting = [phrase for phrase in self._phrases if self._clashes.allow(phrase, scene)]
+        fitting = [each for each in self._of if each[1].isdisjoint(scene) and each[0].is_met_by(scene)]
         if not fitting:
             return None
-        fitting = [phrase for phrase in fitting if not phrase.stems & said] or fitting
-        about = [phrase for phrase in fitting if self._about[phrase] > 1]
+        fitting = [each for each in fitting if each[0] not in spent] or fitting if spent else fitting
+        fitting = [each for each in fitting if each[0].stems.isdisjoint(said)] or fitting
+        about = [each for each in fitting if each[2] > 1]
         if strict and len(about) >= A_FEW:
             fitting = about
-        fresh = [phrase for phrase in fitting if phrase not in self._lately] or fitting
+        fresh = [each for each in fitting if each[0].text not in self._lately] or fitting
         weights = [
-            self._about[phrase] * (1 + ABOUT_THE_SCENE * len(phrase.about & scene)) / (1 + self._uses[phrase]) ** 0.5
-            for phrase in fresh
+            weight * (1 + ABOUT_THE_SCENE * len(phrase.about & scene)) / (1 + self._uses[phrase.text]) ** WEARINESS
+            for phrase, _, weight in fresh
         ]
-        (phrase,) = self._dice.choices(fresh, weights)
-        self._uses[phrase] += 1
-        self._lately.append(phrase)
+        ((phrase, _, _),) = self._dice.choices(fresh, weights)
+        self._uses[phrase.text] += 1
+        self._lately.append(phrase.text)
         return phrase
 
 
@@ -176,11 +202,27 @@ def _words_about(phrase: Phrase, called: Sequence[frozenset[str]]) -> int:
     return sum(bool(phrase.about & tags) for tags in called)
 
 
-def _nearest(places: Sequence[Phrase], called: Sequence[frozenset[str]]) -> list[Phrase]:
-    """The places that most of the theme's words call for, and of fewer until there are enough."""
-    about = {place: _words_about(place, called) for place in places}
-    least = sorted(about.values(), reverse=True)[:ENOUGH_PLACES][-1]
-    return [place for place in places if about[place] >= max(least, min(1, max(about.values())))]
+def _nearest(places: Sequence[Phrase], called: Sequence[frozenset[str]], passing: frozenset[str]) -> dict[Phrase, int]:
+    """The places that most of the theme's words, and most of their tags, call for; where these are few, their
+    neighbours too, which are not themselves about the theme.
+
+    Neighbours are what the next most words and tags call for, and what shares the rarest tags with the places called
+    for and has few others. Those that are `passing` do not count: an hour or a season makes no neighbours.
+    """
+    about = {place: (_words_about(place, called), sum(len(place.about & tags) for tags in called)) for place in places}
+    most = max(about.values())
+    own = [place for place in places if about[place] == most]
+    if len(own) >= ENOUGH_PLACES:
+        return dict.fromkeys(own, 1)
+    with_tag = Counter(tag for place in places for tag in place.tags)
+
+    def kinship(place: Phrase) -> float:  # by fsum the same in whatever order the tags come
+        shared = (tag for other in own for tag in (place.tags & other.tags) - passing)
+        return fsum(1 / with_tag[tag] for tag in shared) / len(place.tags)
+
+    others = {place: (*about[place], kinship(place)) for place in places if about[place] < most}
+    nearest = sorted((place for place in others if others[place][-1]), key=others.__getitem__, reverse=True)
+    return dict.fromkeys(own, 1) | dict.fromkeys(nearest[: ENOUGH_PLACES - len(own)], 0)
 
 
 def _says(phrase: Phrase, theme: str) -> bool:

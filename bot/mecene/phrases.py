@@ -40,8 +40,17 @@ class Phrase:
     @cached_property
     def stems(self) -> frozenset[str]:
         """How its words begin: two phrases that share one would repeat each other."""
-        words = re.findall(r"\w{4,}", self.text.lower())
-        return frozenset(word[:4] for word in words if word not in SMALL_WORDS)
+        return stems_of(self.text)
+
+    def is_met_by(self, scene: frozenset[str]) -> bool:
+        """Whether the scene has what it needs."""
+        return not any(map(scene.isdisjoint, self.needs))
+
+
+def stems_of(text: str) -> frozenset[str]:
+    """The first four letters of each longer word."""
+    words = re.findall(r"\w{4,}", text.lower())
+    return frozenset(word[:4] for word in words if word not in SMALL_WORDS)
 
 
 class Clashes:
@@ -66,6 +75,8 @@ class Clashes:
 
     def allow(self, phrase: Phrase, scene: frozenset[str]) -> bool:
         """Whether a phrase goes with all the tags that the picture has so far."""
-        if phrase.avoids & scene or not all(need & scene for need in phrase.needs):
-            return False
-        return not self.among(phrase.tags, scene)
+        return self.against(phrase).isdisjoint(scene) and phrase.is_met_by(scene)
+
+    def against(self, phrase: Phrase) -> frozenset[str]:
+        """The tags of which a picture must have none, for this phrase to go with it."""
+        return phrase.avoids.union(*(self._against.get(tag, frozenset()) for tag in phrase.tags))

@@ -44,8 +44,8 @@ def mistakes(folder: Path, **files: str) -> list[str]:
 def test_the_lists_that_ship_hold_what_they_held_and_pass_each_check() -> None:
     lists = built_in()
     assert {path.stem for path in WORDS.iterdir()} == set(NAMES) and not list(WORDS.glob("*.txt"))
-    least = {"places": 280, "lights": 93, "weathers": 49, "doings": 195, "clothes": 171, "moods": 42, "frames": 27}
-    least |= {"media": 74, NEGATIVES: 16}
+    least = {"places": 850, "lights": 190, "weathers": 95, "doings": 530, "clothes": 580, "moods": 70, "frames": 55}
+    least |= {"media": 110, NEGATIVES: 16}
     assert {name: len(lists.phrases[name]) >= count for name, count in least.items()} == dict.fromkeys(least, True)
     problems = Problems()
     for name in NAMES:
@@ -59,7 +59,7 @@ def test_the_lists_that_ship_hold_what_they_held_and_pass_each_check() -> None:
 def test_each_list_says_at_its_head_how_it_is_written_and_has_room_to_grow(name: str) -> None:
     text = (WORDS / f"{name}.yaml").read_text("utf-8")
     assert text.startswith("# ") and max(map(len, text.splitlines())) <= 120
-    assert len(text.encode()) < MOST_BYTES / 2
+    assert len(text.encode()) + 100 * 80 <= MOST_BYTES  # a hundred lines more
     assert len(parse_mapping(text)) < MOST_NODES / 4
 
 

@@ -131,6 +131,8 @@ class FacesCog(Cog):
         async def removed() -> str:
             receipt = await remove(faces, renderer, member, person, photo or None, confirmed=confirm)
             await self._noted(member, "faces remove", receipt.person, photos=len(receipt.photos), whole=receipt.whole)
+            if receipt.whole:
+                await self.services.audit.unname(receipt.person.name, receipt.person.added_at)
             await self.services.people_changed()
             return receipt_text(receipt, member)
 
@@ -244,7 +246,7 @@ class FacesCog(Cog):
     async def _noted(self, member: Member, act: str, whom: Person, *, always: bool = False, **detail: object) -> None:
         """What an operator does with somebody else's person stands in the audit log; a deleted name does not.
 
-        What concerns consent does `always`, whoever does it. A `person` in it is blanked when they are revoked.
+        What concerns consent does `always`, whoever does it. A `person` in it is blanked when they are gone.
         """
         if always or whom.owner_id != member.id:
             await self.services.audit.note(member, act, _whose(whom), **detail)

@@ -128,3 +128,22 @@ class ErasureReceipt:
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """The receipt that was kept so."""
         return cls(**{**kept, "stuck": tuple(kept.get("stuck", ()))})
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """How many withheld pictures were deleted together, of what the audit log calls `target`.
+
+    `noted` is the number of that act in it, None where there was nothing to do. `files` (SHA-256) are to go off the
+    disk.
+    """
+
+    target: str
+    pictures: int = 0
+    files: tuple[str, ...] = ()
+    noted: int | None = None
+
+    def receipt(self, left: Collection[str]) -> ErasureReceipt:
+        """What is gone while those of the files are `left`, among others."""
+        files_left = len(set(self.files) & set(left))
+        return ErasureReceipt(self.pictures, files=len(self.files) - files_left, files_left=files_left)

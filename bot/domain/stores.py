@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.domain.account import Act, Balance, Movement, Terms, WebSession
-from bot.domain.erasure import Departure, Erased, Foreseen, Withdrawal
+from bot.domain.erasure import Departure, Dropped, Erased, Foreseen, Withdrawal
 from bot.domain.gate import Decided, Hit, Incident, Waiting
 from bot.domain.job import Item, ItemState, Job, JobState, Layout, Lease, Leased, Member, Place, Progress, Quote, Start
 from bot.domain.wall import Mark, Published
@@ -203,13 +203,14 @@ class Owed(Protocol):
         """The messages of the sheets that are settled, by part; 0 where there is none and will be none."""
         ...
 
-    async def sheet_tried(self, job_id: int, part: str) -> datetime | None:
-        """A sheet is about to be posted; when that was first tried, if it was."""
+    async def sheet_tried(self, job_id: int, part: str) -> tuple[datetime, bool]:
+        """A sheet is about to be posted; when that was first tried, and whether it was before."""
         ...
 
-    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
+    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> bool:
         """Remember which message carries the sheet of that part; None: there is none and will be none.
 
+        False where another one is owed by now: a picture was released meanwhile, which is not on this one.
         Nothing is done where the job has been tried again since: that will have a sheet of its own.
         """
         ...
@@ -291,6 +292,10 @@ class AuditLog(Protocol):
 
     async def amend(self, noted: int, **detail: object) -> None:
         """Tell more of an act that was noted before it was done."""
+        ...
+
+    async def unname(self, person: str, since: datetime | None) -> None:
+        """Take a person's name off what was done about them since then (None: ever): nobody has it any more."""
         ...
 
     async def latest(self, limit: int = 20) -> list[Act]: ...
@@ -380,8 +385,11 @@ class Incidents(Protocol):
         """
         ...
 
-    async def delete(self, actor: Member, incident_id: int) -> None:
-        """The incident is closed, and its picture to be deleted. Raises and notes as above."""
+    async def delete(self, actor: Member, incident_id: int) -> Dropped:
+        """The incident is closed, and its picture to be deleted. Raises and notes as above.
+
+        The audit log tells of its files as left, until it is amended.
+        """
         ...
 
     async def release_all(self, actor: Member, job_id: int, last: int, but: Collection[int] = ()) -> Decided:
@@ -391,7 +399,7 @@ class Incidents(Protocol):
         """
         ...
 
-    async def delete_all(self, actor: Member, job_id: int, last: int) -> Decided:
+    async def delete_all(self, actor: Member, job_id: int, last: int) -> Dropped:
         """As `delete` does, all withheld pictures of a job up to the incident `last`."""
         ...
 

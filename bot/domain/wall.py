@@ -12,6 +12,8 @@ from sweeps.recipe import Recipe
 from sweeps.words import quote
 
 LEAST_RATING, MOST_RATING = 1, 5
+BEHIND_SPOILERS = frozenset({"prompt"})
+"""Parameters that may say what a picture is hidden for."""
 
 
 PICTURE = re.compile(r"([a-z])(\d{1,9})-(c\d{1,9})", re.IGNORECASE)
@@ -92,10 +94,17 @@ class Published:
     def title_for(self, visitor: Visitor) -> str:
         """Its job's title, as that visitor reads it; empty where it stays behind the picture's spoiler.
 
-        Of /imagine it is the prompt, for which the gate may have hidden the picture; its owner and operators read it.
+        Of /imagine it is the prompt, for which the gate may have hidden the picture.
+        """
+        return "" if self.kept_from(visitor) else self.title
+
+    def kept_from(self, visitor: Visitor) -> frozenset[str]:
+        """The parameters of its recipe that stay behind its spoiler; its owner and operators read all of them.
+
+        Pages, the API and what is sought leave them out; the file itself carries its whole recipe.
         """
         theirs = visitor.member_id == self.owner.id or self.guild_id in visitor.operates
-        return self.title if theirs or not self.spoiler else ""
+        return frozenset() if theirs or not self.spoiler else BEHIND_SPOILERS
 
 
 @dataclass(frozen=True)

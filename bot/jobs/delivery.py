@@ -133,8 +133,10 @@ class Delivery:
                 await self._show(job, pausing=False)
             return True
         progress = await self._show(job, pausing=pausing)
-        if job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart):
-            await self._send_sheets(job)
+        sheets = job.has_sheet and progress.drawn and (job.state.ended or job.layout.apart)
+        if sheets and not await self._send_sheets(job):
+            self.change.set()
+            return False
         if not job.state.ended:
             return False
         if not (done := await self._owed.delivered(job)):
@@ -209,8 +211,10 @@ class Delivery:
             log.error("a picture was refused", job=job.name, item=items[0].name, reason=str(error))
             await self._owed.withhold(job.id, items[0].number, "Discord refused its picture; it is kept on disk.")
 
-    async def _send_sheets(self, job: Job) -> None:
+    async def _send_sheets(self, job: Job) -> bool:
         """A sheet for each part of the job, in messages of their own: side by side they could not be read.
+
+        False where another one is owed by now in the place of one of them.
 
         While the job goes on, those of the parts that are complete, as long as another one will have a sheet too: the
         last one waits for the job's end, and tells of it.
@@ -223,6 +227,7 @@ class Delivery:
             more = any(item.image for part, items in owed.items() if part not in ready for item in items)
             owed = {part: owed[part] for part in ready if more}
         last = next((part for part in reversed(owed) if any(item.image for item in owed[part])), None)
+        another = False
         for part in owed:
             message = None
             try:
@@ -230,18 +235,21 @@ class Delivery:
                 message = await self._send_sheet(as_shown(job, owed[part]), part, settled.values(), last=called)
             except (CannotPost, CannotDeliver) as error:
                 log.error("a sheet was refused", job=job.name, part=part, reason=str(error))
-            await self._owed.sheet_posted(job, part, message)
+            if not await self._owed.sheet_posted(job, part, message):
+                another = True
             settled |= {part: message or 0}
+        return not another
 
     async def _send_sheet(self, job: Job, part: str, others: Collection[int], *, last: bool) -> int | None:
         """Post a sheet, unless it is in the channel already; two parts may call theirs alike, `others` tell which.
 
         None where nothing was drawn. It is made of what is there once it is stored that it is tried: of what is erased
-        from then on the store knows that the sheet shows it.
+        from then on the store knows that the sheet shows it. The moment of the first try is in its nonce: Discord may
+        still know the one of a sheet that was taken away, in whose place this is another.
         """
-        nonce = _nonce(job, f"sheet {job.attempt + 1}" if job.attempt else "sheet", part)
-        tried = await self._owed.sheet_tried(job.id, part)
-        if tried is None:
+        tried, before = await self._owed.sheet_tried(job.id, part)
+        nonce = _nonce(job, f"sheet {job.attempt + 1}", tried.isoformat(), part)
+        if not before:
             self._relied_on[nonce] = _clocks()
         elif (message := await self._find(job, nonce, [job.sheet_name(part)], tried, others)) is not None:
             return message

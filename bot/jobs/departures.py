@@ -27,12 +27,17 @@ async def see_off(erasures: Erasures, images: ImageStore, changed: Callable[[Seq
     """See to it for ever; `changed` is told the jobs whose cards are to be shown anew."""
     looked = set[int]()
     while True:
+        noted: Sequence[Departure] = ()
         try:
-            for gone in await erasures.departures():
+            noted = await erasures.departures()
+        except Exception as error:  # the store is away
+            log.warning("who was revoked is not known", reason=str(error))
+        for gone in noted:
+            try:
                 await _see_off(erasures, images, changed, gone, first=gone.id not in looked)
                 looked.add(gone.id)
-        except Exception as error:  # the store is away, or the disk refuses
-            log.warning("what is left of people who were revoked cannot be seen to yet", reason=str(error))
+            except Exception as error:  # the store is away, or the disk refuses; others are seen to all the same
+                log.warning("what is left of a person who was revoked cannot be seen to yet", reason=str(error))
         await asyncio.sleep(LOOK_SECONDS)
 
 

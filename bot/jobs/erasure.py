@@ -107,8 +107,12 @@ class Erasure:
         since = None if person.owner_id is None else person.added_at
         gone = await self._erasures.depart(person.name, since)  # from here on it is seen to, whatever ends this
         receipt = await self.pictures(await self._erasures.of_person(person.name, since), remark)
-        unnamed, _ = await self._erasures.unname(gone)
-        await self._show(unnamed)
+        try:
+            unnamed, _ = await self._erasures.unname(gone)
+        except Unavailable as error:  # what is erased is erased, and the name is seen to again and again
+            log.warning("a name is not taken off yet", reason=str(error))
+        else:
+            await self._show(unnamed)
         return receipt
 
     async def foreseen(self, job_id: int, number: int) -> Foreseen:
@@ -140,11 +144,13 @@ class Erasure:
         """Something was noted down to be taken away, or a sheet to be renewed: see to it soon."""
         self._wanted.set()
 
-    async def clear_disk(self) -> None:
-        """Delete the files that the records have let go of; what cannot be deleted now is tried again."""
+    async def clear_disk(self) -> frozenset[str]:
+        """Delete the files that the records have let go of; those (SHA-256) that are left, to be tried again."""
         for each in await self._erasures.withdrawals():
             if each.channel_id == DISK:
                 await self._withdraw(each)
+        noted = await self._erasures.withdrawals()
+        return frozenset(image for each in noted if each.channel_id == DISK for image in each.files or ())
 
     async def _show(self, jobs: Sequence[int]) -> None:
         for job_id in jobs:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import structlog
 
 from bot.domain.account import Act
-from bot.domain.erasure import Doomed, ErasureReceipt
+from bot.domain.erasure import Doomed, Dropped, ErasureReceipt
 from bot.domain.errors import NotFound, NotYours, Refusal, WrongState
 from bot.domain.gate import Decided, Incident, Waiting
 from bot.domain.job import Item, Job, Member
@@ -174,6 +174,10 @@ class Moderation:
             self._released(job)
         return await self.incident(actor, incident_id)
 
+    async def job_name(self, actor: Member, job_id: int) -> str:
+        """What a job of the actor's own server is called: S42. Raises NotFound, NotYours."""
+        return (await self._job(actor, job_id)).name
+
     async def release_all(self, actor: Member, job_id: int, last: int) -> Decided:
         """All withheld pictures of a job, up to the incident `last`, go to their channel after all, at no cost.
 
@@ -195,8 +199,7 @@ class Moderation:
         Raises NotFound, NotYours, WrongState where it is decided already.
         """
         incident = await self.incident(actor, incident_id)
-        await self._incidents.delete(actor, incident_id)
-        await self._erasure.clear_disk()
+        await self._off_the_disk(await self._incidents.delete(actor, incident_id))
         if incident.job_id is not None and (job := await self._jobs.get(incident.job_id)):
             self._changed(job)
         return await self.incident(actor, incident_id)
@@ -204,11 +207,17 @@ class Moderation:
     async def drop_all(self, actor: Member, job_id: int, last: int) -> Decided:
         """Delete all withheld pictures of a job for good, up to the incident `last`. Raises as `drop` does."""
         await self._job(actor, job_id)
-        done = await self._incidents.delete_all(actor, job_id, last)
-        _some(done)
-        await self._erasure.clear_disk()
+        dropped = await self._incidents.delete_all(actor, job_id, last)
+        _some(done := Decided(dropped.target, dropped.pictures))
+        await self._off_the_disk(dropped)
         self._changed(await self._job(actor, job_id))
         return done
+
+    async def _off_the_disk(self, dropped: Dropped) -> None:
+        """Delete the files now, and have the audit log tell which of them are gone."""
+        left = await self._erasure.clear_disk()
+        if dropped.noted is not None and dropped.files:
+            await keep_receipt(self._audit, dropped.noted, dropped.receipt(left))
 
     def _released(self, job: Job) -> None:
         self._changed(job)

@@ -47,13 +47,23 @@ async def tell(erasures: Erasures, images: ImageStore) -> None:
 async def delete_of(gone: Departure, erasures: Erasures, images: ImageStore) -> None:
     """Delete those that show a person who was revoked, as the recipe in the file says. Raises Unavailable, OSError."""
     since = gone.since.timestamp() if gone.since else 0.0
-    theirs = [
-        image
-        async for image, at in _orphans(erasures, images)
-        if at >= since and gone.name in await asyncio.to_thread(_people, await images.get(image))
-    ]
+    theirs, unread = list[str](), list[str]()
+    async for image, at in _orphans(erasures, images):
+        if at < since:
+            continue
+        try:
+            png = await images.get(image)
+        except FileNotFoundError:  # another console has just deleted it
+            continue
+        except OSError as error:
+            unread.append(f"{image}: {error}")
+            continue
+        if gone.name in await asyncio.to_thread(_people, png):
+            theirs.append(image)
     if deleted := await erasures.sweep(theirs, lambda image: images.remove(image, SAFE_SECONDS)):
         log.info("pictures of a revoked person that nothing referred to were deleted", count=deleted)
+    if unread:
+        raise OSError(f"{len(unread)} of the files that nothing refers to cannot be read, e.g. {unread[0]}")
 
 
 async def _orphans(erasures: Erasures, images: ImageStore) -> AsyncIterator[tuple[str, float]]:
@@ -70,7 +80,7 @@ def _people(png: bytes) -> list[str]:
     try:
         with Image.open(io.BytesIO(png)) as picture:
             return str(json.loads(picture.info["atelier"])["face_folder"]).split(", ")
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, Image.DecompressionBombError):
         return []
 
 

@@ -86,8 +86,9 @@ class Showing:
     async def use(self, actor: Member, name: str) -> Taken:
         """Make a picture's values the member's settings. Raises NotFound: it is neither theirs nor on their wall.
 
-        What is as usual is left unset, and a person whom they may not draw is left out.
+        What is as usual is left unset; a person whom they may not draw, and what stays behind a spoiler, is left out.
         """
+        kept = frozenset[str]()
         job_id, cell = picture_name(name)
         job = await self._jobs.get(job_id)
         found = None
@@ -95,12 +96,15 @@ class Showing:
             items = await self._jobs.items(job_id)
             found = next((item.recipe for item in items if item.name == cell), None)
         elif job is not None:
-            published = self._gallery.picture(_as_visitor(actor), f"{job.name}-{cell}")
-            found = published.recipe if published else None
+            visitor = _as_visitor(actor)
+            if published := self._gallery.picture(visitor, f"{job.name}-{cell}"):
+                found, kept = published.recipe, published.kept_from(visitor)
         if found is None:
             raise NotFound(f"{name.strip()[:40]} is none of your pictures, and is not on the wall that you see.")
         values = {
-            key: value for key, value in found.as_dict().items() if key in CATALOGUE and value != self._usual(key)
+            key: value
+            for key, value in found.as_dict().items()
+            if key in CATALOGUE and key not in kept and value != self._usual(key)
         }
         missing = None
         if values.get(FACE):

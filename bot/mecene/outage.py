@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import structlog
 from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import HALF_OPENED, OpenedState
+from purgatory.domain.model import CLOSED, HALF_OPENED, OpenedState
 
 from bot.mecene.calling import Trouble
 
@@ -33,9 +33,14 @@ class Outage:
         breaker = await self._breakers.get_breaker(self._event)
         if breaker.context.state == HALF_OPENED:
             raise Trouble("it is left alone until it is known to be well")
+        probing = breaker.context.state != CLOSED
         try:
             async with breaker:
                 answer = await call()
+        except asyncio.CancelledError:
+            if probing:  # whether it is well is not known: it is left alone for another while
+                breaker.context.set_state(OpenedState(self._event))
+            raise
         except OpenedState:
             raise Trouble("it is left alone for a while, after it failed") from None
         except Trouble as trouble:

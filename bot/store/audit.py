@@ -1,13 +1,21 @@
 """The audit log: every privileged act, by whom and to whom or what."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.account import Act
 from bot.domain.job import Member
 from bot.store.database import Sessions
-from bot.store.schema import AuditRow
+from bot.store.schema import AuditRow, now
+
+GONE = "(revoked)"
+"""What stands in place of the name of a person who was revoked."""
+
+DELETED = "(deleted)"
+"""And of one who was only deleted."""
 
 
 class Audit:
@@ -29,6 +37,11 @@ class Audit:
             there = await session.get_one(AuditRow, noted, with_for_update=True)
             there.detail = {**there.detail, **detail}
 
+    async def unname(self, person: str, since: datetime | None) -> None:
+        """Take a person's name off what was done about them since then (None: ever): nobody has it any more."""
+        async with self._sessions.begin() as session:
+            await unname(session, person, since, now(), DELETED)
+
     async def latest(self, limit: int = 20) -> list[Act]:
         """The last acts, the newest first."""
         statement = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
@@ -47,6 +60,17 @@ def row(actor: Member, act: str, target: str, /, **detail: object) -> AuditRow:
     """An act for the caller's own transaction, so that nothing is done without a trace, nor noted and not done."""
     # PostgreSQL refuses what is longer than its column, and an act must not fail for a long name.
     return AuditRow(actor_id=actor.id, actor=actor.name[:100], act=act, target=target[:120], detail=detail)
+
+
+async def unname(
+    session: AsyncSession, person: str, since: datetime | None, until: datetime, instead: str = GONE
+) -> None:
+    """Put something else in place of a person's name in what was done about them in that time."""
+    acts = select(AuditRow).where(AuditRow.detail["person"].as_string() == person, AuditRow.at <= until)
+    if since is not None:
+        acts = acts.where(AuditRow.at >= since)
+    for act in await session.scalars(acts.with_for_update()):
+        act.detail = {**act.detail, "person": instead}
 
 
 def _act(found: AuditRow) -> Act:

@@ -1,11 +1,10 @@
 """Departures in the records: the name of a person who was revoked goes off the jobs that were to show them.
 
-It goes off what the audit log tells of them too.
 Of whom something may be left is noted down among the withdrawals, under `PERSON` in place of a channel.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.erasure import PERSON, Departure
 from bot.domain.job import ItemState, JobState
+from bot.store.audit import GONE
 from bot.store.publications import told_anew
-from bot.store.schema import AuditRow, ItemRow, JobRow, OutboxRow, SheetRow, WithdrawalRow, now
+from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, WithdrawalRow, now
 from bot.store.withdrawals import NO_MESSAGE
-
-GONE = "(revoked)"
-"""What stands in place of the name."""
 
 Change = Callable[[str], str]
 
@@ -56,21 +53,23 @@ async def jobs_naming(session: AsyncSession, gone: Departure) -> list[int]:
     return sorted({job for job, told in await session.execute(found) if gone.name in told.split(", ")})
 
 
-async def unname(session: AsyncSession, job_id: int, name: str) -> bool | None:
+async def unname(session: AsyncSession, job_id: int, gone: Departure) -> bool | None:
     """Take the name off a job: its title, labels, notes and remarks; whether it stood there. Prompts stay as drawn.
 
-    It stays where there is a picture of who had the name before. None where it is to wait: what is to be drawn of them
-    is not erased yet, or a message may have arrived whose files are called by the name, and would not be found.
+    It stays where there is a picture of who had the name before, or has it since. None where it is to wait: what is
+    drawn, or to be drawn, of them is not erased yet, or a message may have arrived whose files are called by the name,
+    and would not be found.
     """
     job = await session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
     items = list(await session.scalars(select(ItemRow).where(ItemRow.job_id == job_id)))
-    theirs = [item for item in items if name in str(item.recipe.get("face_folder")).split(", ")]
+    people = {item.number: str(item.recipe.get("face_folder")).split(", ") for item in items}
+    theirs = [item for item in items if gone.name in people[item.number]]
+    waits = job.state != JobState.QUOTED.value and any(item.state == ItemState.WAITING.value for item in theirs)
+    if waits or any(item.image and _in_time(item, gone) for item in theirs) or await _under_way(session, job):
+        return None
     if any(item.image for item in theirs):
         return False
-    waits = job.state != JobState.QUOTED.value and any(item.state == ItemState.WAITING.value for item in theirs)
-    if waits or await _under_way(session, job):
-        return None
-    without = _without(name)
+    without = _without(gone.name, {each for names in people.values() for each in names})
     job.title, job.reason = without(job.title), job.reason and without(job.reason)
     job.notes = [without(note) for note in job.notes]
     job.layout = _relabelled(job.layout, without)
@@ -80,16 +79,6 @@ async def unname(session: AsyncSession, job_id: int, name: str) -> bool | None:
         await session.flush()
         await told_anew(session, job_id)
     return stood
-
-
-async def unname_acts(session: AsyncSession, gone: Departure) -> None:
-    """Take the name off what was done about them, as the audit log tells it."""
-    about = AuditRow.detail["person"].as_string() == gone.name
-    acts = select(AuditRow).where(about, AuditRow.at <= gone.at)
-    if gone.since is not None:
-        acts = acts.where(AuditRow.at >= gone.since)
-    for act in await session.scalars(acts.with_for_update()):
-        act.detail = {**act.detail, "person": GONE}
 
 
 async def _under_way(session: AsyncSession, job: JobRow) -> bool:
@@ -108,11 +97,22 @@ def _relabelled(layout: dict[str, Any], change: Change) -> dict[str, Any]:
     return {**layout, "axes": axes, "fixed": fixed}
 
 
-def _without(name: str) -> Change:
-    """Puts GONE in place of the name where it is a word of its own, in any case: in "team-Ada", not in "Adam"."""
-    word = re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
-    instead = "…" if word.search(GONE) else GONE
-    return lambda text: word.sub(instead, text)
+def _without(name: str, people: Collection[str]) -> Change:
+    """Puts GONE in place of the name where it is a word of its own, in any case: in "team-Ada", not in "Adam".
+
+    The names of the other `people` stay whole: who else is "ada-2", or "Ada Lovelace", is told so.
+    """
+    known = sorted({name, *people} - {""}, key=len, reverse=True)
+    either = "|".join(f"(?P<gone>{re.escape(each)})" if each == name else re.escape(each) for each in known)
+    word = re.compile(rf"(?<![^\W_])(?:{either})(?![^\W_])", re.IGNORECASE)
+    instead = "…" if any(met["gone"] for met in word.finditer(GONE)) else GONE
+    return lambda text: word.sub(lambda met: instead if met["gone"] else met[0], text)
+
+
+def _in_time(item: ItemRow, gone: Departure) -> bool:
+    """Whether a picture that was drawn is theirs, and of nobody who had the name before, or has it since."""
+    at = item.settled_at or gone.at
+    return (gone.since is None or gone.since <= at) and at <= gone.at
 
 
 async def _noted(session: AsyncSession) -> list[WithdrawalRow]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.domain.erasure import PERSON, Departure, Entry, Erased, Foreseen, Withdrawal, message_link
 from bot.domain.gate import IncidentState
 from bot.domain.job import ACCEPTED, ItemState, JobState
-from bot.store import departures
+from bot.store import audit, departures
 from bot.store.database import Sessions
 from bot.store.orders import end
 from bot.store.schema import (
@@ -185,19 +185,20 @@ class ErasureStore:
         It goes off what the audit log tells of them too.
         """
         async with self._sessions.begin() as session:
-            await departures.unname_acts(session, gone)
+            await audit.unname(session, gone.name, gone.since, gone.at)
         async with self._sessions.surveying() as session:
             jobs = await departures.jobs_naming(session, gone)
         unnamed: dict[int, bool | None] = {}
         for job_id in jobs:
             async with self._sessions.begin() as session:
-                unnamed[job_id] = await departures.unname(session, job_id, gone.name)
+                unnamed[job_id] = await departures.unname(session, job_id, gone)
         return [job_id for job_id, stood in unnamed.items() if stood], None not in unnamed.values()
 
     async def departed(self, gone: Departure) -> None:
-        """Nothing is left of them."""
+        """Nothing is left of them, unless they were noted anew meanwhile."""
+        theirs = (WithdrawalRow.id == gone.id) & (WithdrawalRow.at == gone.at)
         async with self._sessions.begin() as session:
-            await session.execute(delete(WithdrawalRow).where(WithdrawalRow.id == gone.id))
+            await session.execute(delete(WithdrawalRow).where(theirs))
 
 
 @dataclass

@@ -1,12 +1,12 @@
 """Incidents: what the gate withheld, as the database knows it, and what operators decide about it."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.erasure import ErasureReceipt
+from bot.domain.erasure import Dropped
 from bot.domain.errors import NotFound, WrongState
 from bot.domain.gate import Cause, Decided, Hit, Incident, IncidentState, Waiting
 from bot.domain.job import ItemState, Job, Member
@@ -14,7 +14,7 @@ from bot.store import audit, rows
 from bot.store.database import Sessions
 from bot.store.schema import IncidentRow, ItemRow, JobRow, OutboxRow, now
 from bot.store.sheets import renew_sheet, sheets_of
-from bot.store.withdrawals import FORMER, NO_MESSAGE, discard, unreferenced
+from bot.store.withdrawals import FORMER, NO_MESSAGE, REPLACED, UNWELCOME, discard, unreferenced
 from sweeps.recipe import PHOTO
 
 DELETED = "It was withheld, and an operator has deleted it."
@@ -22,6 +22,10 @@ DELETED = "It was withheld, and an operator has deleted it."
 
 MOST_PROMPTS = 20
 """So many prompts of one member wait on a server: whoever tries what is refused again and again fills no list."""
+
+
+OF_IT = (ItemRow.job_id == IncidentRow.job_id) & (ItemRow.number == IncidentRow.number)
+"""Joins an incident with its item."""
 
 
 class IncidentStore:
@@ -95,6 +99,8 @@ class IncidentStore:
         """Of which jobs several withheld pictures are open on that server, the newest first."""
         last, count = func.max(IncidentRow.id).label("last"), func.count().label("count")
         several = select(IncidentRow.job_id, last, count).where(_open(guild_id), IncidentRow.image.is_not(None))
+        # What else is open of a job, nobody decides on together; see `_all_locked`.
+        several = several.join(ItemRow, OF_IT).where(ItemRow.state == ItemState.WITHHELD.value)
         several = several.group_by(IncidentRow.job_id).having(count > 1)
         each = several.subquery()
         found = select(JobRow, each.c.count, each.c.last).join(each, JobRow.id == each.c.job_id)
@@ -135,26 +141,24 @@ class IncidentStore:
                 session.add(audit.row(actor, "release", done.job, pictures=done.pictures, **left))
             return done
 
-    async def delete(self, actor: Member, incident_id: int) -> None:
+    async def delete(self, actor: Member, incident_id: int) -> Dropped:
         """The incident is closed, and its picture to be deleted, where nothing else refers to it.
 
         Its file, and the photo that its recipe began with, are noted down to go off the disk in the same transaction,
-        so that they are gone also after a failure. Raises NotFound, WrongState (decided already).
+        so that they are gone also after a failure; until whoever deletes them amends it, the audit log tells of them as
+        left. Raises NotFound, WrongState (decided already).
         """
         async with self._sessions.begin() as session:
             job, item, found = await _locked(session, incident_id)
-            told = {"what": found.what, "member": found.member}
-            gone = await _delete(session, [(item, found)])
-            session.add(audit.row(actor, "drop", _name(job, item, found), **told, **gone))
+            name, told = _name(job, item, found), {"what": found.what, "member": found.member}
+            return await _delete(session, actor, name, [(item, found)], **told)
 
-    async def delete_all(self, actor: Member, job_id: int, last: int) -> Decided:
+    async def delete_all(self, actor: Member, job_id: int, last: int) -> Dropped:
         """As `delete` does, all withheld pictures of a job up to the incident `last`; see `release_all`."""
         async with self._sessions.begin() as session:
             job, waiting = await _all_locked(session, job_id, last)
-            done = Decided(rows.job(job).name, len(waiting))
-            if waiting:
-                session.add(audit.row(actor, "drop", done.job, **await _delete(session, waiting)))
-            return done
+            name = rows.job(job).name
+            return await _delete(session, actor, name, waiting) if waiting else Dropped(name)
 
 
 async def _release(session: AsyncSession, job: JobRow, those: Sequence[tuple[ItemRow, IncidentRow]]) -> None:
@@ -167,8 +171,10 @@ async def _release(session: AsyncSession, job: JobRow, those: Sequence[tuple[Ite
     await _show_on_sheets(session, job, [item for item, _ in those])
 
 
-async def _delete(session: AsyncSession, those: Sequence[tuple[ItemRow | None, IncidentRow]]) -> dict[str, Any]:
-    """Close them; what the audit log keeps of what goes."""
+async def _delete(
+    session: AsyncSession, actor: Member, name: str, those: Sequence[tuple[ItemRow | None, IncidentRow]], **told: str
+) -> Dropped:
+    """Close them, with one line of the audit log under that name: what is `told`, and what goes."""
     pictures, images, drawn_no_more = 0, set[str](), dict[int, set[int]]()
     for item, found in those:
         image = found.image
@@ -185,7 +191,11 @@ async def _delete(session: AsyncSession, those: Sequence[tuple[ItemRow | None, I
     await session.flush()
     files = await unreferenced(session, images, drawn_no_more)
     await discard(session, files)
-    return {"gone": ErasureReceipt(pictures, files=len(files)).kept()} if pictures else {}
+    done = Dropped(name, pictures, tuple(files))
+    gone = {"gone": done.receipt(left=files).kept()} if pictures else {}
+    session.add(noted := audit.row(actor, "drop", name, **told, **gone))
+    await session.flush()
+    return replace(done, noted=noted.id)
 
 
 async def _show_on_sheets(session: AsyncSession, job: JobRow, items: Sequence[ItemRow]) -> None:
@@ -195,6 +205,8 @@ async def _show_on_sheets(session: AsyncSession, job: JobRow, items: Sequence[It
             continue
         if sheet.message_id == NO_MESSAGE:
             await session.delete(sheet)
+        elif sheet.message_id == UNWELCOME:
+            sheet.message_id = REPLACED
         else:
             await renew_sheet(session, job, sheet)
 
@@ -263,9 +275,8 @@ async def _all_locked(
     """
     job = await session.get_one(JobRow, job_id, with_for_update=True, populate_existing=True)
     its = (IncidentRow.job_id == job_id) & (IncidentRow.id <= last) & IncidentRow.image.is_not(None)
-    of_it = (ItemRow.job_id == IncidentRow.job_id) & (ItemRow.number == IncidentRow.number)
     waiting = (
-        select(ItemRow, IncidentRow).join(ItemRow, of_it).where(its, IncidentRow.state == IncidentState.OPEN.value)
+        select(ItemRow, IncidentRow).join(ItemRow, OF_IT).where(its, IncidentRow.state == IncidentState.OPEN.value)
     )
     waiting = waiting.where(ItemRow.state == ItemState.WITHHELD.value).order_by(ItemRow.number, IncidentRow.id)
     found = await session.execute(waiting.with_for_update().execution_options(populate_existing=True))
@@ -274,9 +285,8 @@ async def _all_locked(
 
 def _told() -> Select[*tuple[IncidentRow, JobRow | None, str | None]]:
     """What an Incident is made of."""
-    of_it = (ItemRow.job_id == IncidentRow.job_id) & (ItemRow.number == IncidentRow.number)
     told = select(IncidentRow, JobRow, ItemRow.name).outerjoin(JobRow, JobRow.id == IncidentRow.job_id)
-    return told.outerjoin(ItemRow, of_it)
+    return told.outerjoin(ItemRow, OF_IT)
 
 
 def _name(job: JobRow | None, item: ItemRow | None, found: IncidentRow) -> str:

@@ -13,7 +13,7 @@ from bot.store.database import Sessions
 from bot.store.publications import publish
 from bot.store.schema import ItemRow, JobRow, OutboxRow, SheetRow, now
 from bot.store.sheets import renew_sheet, withdraw_sheet
-from bot.store.withdrawals import FORMER, NO_MESSAGE, STALE, UNWELCOME, former, withdraw_erased
+from bot.store.withdrawals import FORMER, NO_MESSAGE, REPLACED, STALE, UNWELCOME, former, withdraw_erased
 
 BROUGHT = "detail"
 """The kind of jobs that begin with a photo of somebody's own."""
@@ -108,36 +108,40 @@ class OwedStore:
         async with self._sessions.reading() as session:
             return {row.part: row.message_id or NO_MESSAGE for row in await session.scalars(settled)}
 
-    async def sheet_tried(self, job_id: int, part: str) -> datetime | None:
-        """A sheet is about to be posted; when that was first tried, if it was."""
+    async def sheet_tried(self, job_id: int, part: str) -> tuple[datetime, bool]:
+        """A sheet is about to be posted; when that was first tried, and whether it was before."""
         async with self._sessions.begin() as session:
             await session.get(JobRow, job_id, with_for_update=True)  # of two that come at once, one is the first
-            row = await session.get(SheetRow, (job_id, part))
-            if row is None:
-                session.add(SheetRow(job_id=job_id, part=part, tried_at=now()))
-                return None
-            return row.tried_at
+            row = await session.get(SheetRow, (job_id, part)) or SheetRow(job_id=job_id, part=part)
+            if row.tried_at is not None:
+                return row.tried_at, True
+            row.tried_at = now()
+            session.add(row)
+            return row.tried_at, False
 
-    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> None:
+    async def sheet_posted(self, job: Job, part: str, message_id: int | None) -> bool:
         """Remember which message carries the sheet of that part; None: there is none and will be none.
 
+        False where another one is owed by now: a picture was released meanwhile, which is not on this one.
         One that may show what was erased meanwhile is to be withdrawn, or another one to stand in its place. Where the
         job has been tried again since, this is a former one: that will have a sheet of its own.
         """
         async with self._sessions.begin() as session:
             now_is = await session.get(JobRow, job.id, with_for_update=True, populate_existing=True)
             if now_is is None:
-                return
+                return True
             key = part if now_is.attempt == job.attempt else former(job.attempt, part)
             row = await session.get(SheetRow, (job.id, key)) or SheetRow(job_id=job.id, part=key)
             found_as, row.message_id = row.message_id, message_id or NO_MESSAGE
             session.add(row)
-            if found_as == UNWELCOME:
+            if found_as in (UNWELCOME, REPLACED):
                 await withdraw_sheet(session, now_is, row)
             elif found_as == STALE and message_id:
                 await renew_sheet(session, now_is, row)
-            elif found_as == STALE:  # what was not there when this was tried may be there now
+            # Of a stale one: what was not there when this was tried may be there now.
+            if another := found_as == REPLACED or (found_as == STALE and not message_id):
                 await session.delete(row)
+            return not another
 
     async def sheet_at(self, channel_id: int, message_id: int) -> tuple[Job, str] | None:
         """The job and the part whose sheet, as it is now, stands in that message."""

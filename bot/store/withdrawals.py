@@ -19,6 +19,8 @@ UNWELCOME = -1
 """The same of a sheet that may have arrived, though nobody knows: where it is found, it is withdrawn."""
 STALE = -2
 """The same, but where it is found, another one is to be put in its place."""
+REPLACED = -3
+"""The same as unwelcome, but then there is something to show, and another one is owed."""
 
 FORMER = "\n"
 """What stands between the attempt and the part of a sheet that was posted before failed images were drawn again."""

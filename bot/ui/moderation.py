@@ -25,6 +25,7 @@ MISTAKEN = (
     "it again by itself.\n"
 )
 ALL_KEPT = "Nothing was deleted. This is what waits for a decision now."
+AGAIN = "one without it takes that place, if anything is left to show"
 NOTHING = "Nothing waits for you. What the gate withholds is listed here, with its picture and what it met."
 
 
@@ -105,7 +106,7 @@ def released_text(incident: Incident) -> str:
 
 
 def dropped_text(incident: Incident) -> str:
-    """What became of one that was deleted; of a prompt nothing was drawn."""
+    """What became of one that was deleted; of a refused request nothing was drawn."""
     if incident.cause is Cause.PROMPT:
         return f"{_named(incident)} is closed."
     return f"{_named(incident)} is deleted for good: it was posted nowhere."
@@ -156,7 +157,7 @@ def deleted_text(name: str, receipt: ErasureReceipt) -> str:
         f"- {count(receipt.messages, 'message')} in Discord, or the picture in {_them(receipt.messages)}",
     ]
     if receipt.sheets:
-        lines.append(f"- {count(receipt.sheets, 'contact sheet')} that showed it; one without it takes that place")
+        lines.append(f"- {count(receipt.sheets, 'contact sheet')} that showed it; {AGAIN}")
     lines += stuck_lines(receipt)
     if receipt.messages_left:
         number = receipt.messages_left
@@ -180,7 +181,7 @@ def _going(doomed: Doomed) -> Iterator[str]:
     if foreseen.message is not None:
         yield f"the picture in its message, or all of that where nothing else is in it: {foreseen.message}"
     for sheet in foreseen.sheets:
-        yield f"the contact sheet that shows it; one without it takes its place: {sheet}"
+        yield f"the contact sheet that shows it; {AGAIN}: {sheet}"
     if foreseen.entry is not None:
         stars, ratings = count(foreseen.entry.stars, "star"), count(foreseen.entry.ratings, "rating")
         yield f"its place on the wall, with {stars} and {ratings}"
@@ -191,7 +192,7 @@ def _going(doomed: Doomed) -> Iterator[str]:
 def _story(incident: Incident, *, attached: bool, wall_address: str) -> str:
     """What was met, whose it is, and the prompt."""
     what = plain(short(incident.what, 60))
-    met = f"the prompt says “{what}”" if incident.cause is Cause.PROMPT else f"the picture shows “{what}”"
+    met = f"what was asked says “{what}”" if incident.cause is Cause.PROMPT else f"the picture shows “{what}”"
     if incident.score is not None:
         met += f", {incident.score:.0%} sure".replace("%", " %")
     told = [f"{_named(incident)} · {met}", f"{plain(incident.member)} · {moment(incident.at, 'R')}"]

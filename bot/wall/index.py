@@ -7,13 +7,13 @@ import unicodedata
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar, cast
 
 from bot.domain.errors import Refusal
-from bot.domain.wall import Found, Order, Published, Query
+from bot.domain.wall import BEHIND_SPOILERS, Found, Order, Published, Query, Visitor
 from sweeps.parameters import CATALOGUE
 
 NO_FACETS = frozenset({"prompt", "negative_prompt", "seed", "face_folder"})
@@ -33,12 +33,14 @@ Answer = TypeVar("Answer")
 class Scope:
     """What somebody may see: pictures of these servers (None: of all), hidden ones of those they operate.
 
-    `people` are those who are on the wall at this moment, as nobody else may be seen, each with since when.
+    `people` are those who are on the wall at this moment, as nobody else may be seen, each with since when. `reader`
+    is who seeks, of whom only the words that they find by depend: all else is the same for everybody within a scope.
     """
 
     guilds: frozenset[int] | None
     operates: frozenset[int]
     people: frozenset[tuple[str, datetime]]
+    reader: Visitor = field(default=Visitor(), compare=False)
 
     @cached_property
     def _since(self) -> Mapping[str, datetime]:
@@ -187,12 +189,12 @@ class Index:
     def _matching(self, scope: Scope, query: Query, starred: Collection[Key]) -> Sequence[Entry]:
         asked = (
             scope, query.words, query.person, query.job, query.member_id, tuple(sorted(query.parameters.items())),
-            query.least_rating, query.order,
+            query.least_rating, query.order, scope.reader.member_id if _by_words(query) else None,
         )  # fmt: skip
         if not query.starred:
-            return self.once(asked, lambda: _filtered(self.visible(scope), query))
+            return self.once(asked, lambda: _filtered(self.visible(scope), query, scope.reader))
         mine = frozenset(starred)
-        return _filtered([entry for entry in self.visible(scope) if entry.key in mine], query)
+        return _filtered([entry for entry in self.visible(scope) if entry.key in mine], query, scope.reader)
 
     def once(self, asked: object, answer: Callable[[], Answer]) -> Answer:
         """What `answer` gives, asked once for that (hashable) question until something changes."""
@@ -219,7 +221,14 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def _filtered(found: Sequence[Entry], query: Query) -> Sequence[Entry]:
+def _by_words(query: Query) -> bool:
+    """Whether it asks for what may stay behind a spoiler."""
+    return bool(query.words) or not BEHIND_SPOILERS.isdisjoint(query.parameters)
+
+
+def _filtered(found: Sequence[Entry], query: Query, reader: Visitor) -> Sequence[Entry]:
+    if _by_words(query):
+        found = [entry for entry in found if not entry.picture.kept_from(reader)]
     if query.job:
         found = [entry for entry in found if entry.picture.job == query.job]
     if query.person:

@@ -190,7 +190,7 @@ class Wall:
         await self._keeper.forget(images)
 
     def _scope(self, visitor: Visitor) -> Scope:
-        return Scope(self._guilds(visitor), visitor.operates, self._holdings.people.shown())
+        return Scope(self._guilds(visitor), visitor.operates, self._holdings.people.shown(), visitor)
 
     def _sees(self, visitor: Visitor, behind: Behind) -> bool:
         if behind.kind is Kind.PHOTO:

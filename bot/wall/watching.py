@@ -23,8 +23,11 @@ async def changes(folder: Path, name: str | None = None) -> AsyncIterator[set[Pa
     folder = folder.absolute()
 
     def wanted(_: Change, path: str) -> bool:
-        above = Path(path).relative_to(folder).parents[:-1]
-        return name in (None, Path(path).name) and not any((folder / each).is_symlink() for each in above)
+        changed = Path(path)
+        if not changed.is_relative_to(folder):  # some systems tell of it by another of its paths
+            return name in (None, changed.name)
+        above = changed.relative_to(folder).parents[:-1]
+        return name in (None, changed.name) and not any((folder / each).is_symlink() for each in above)
 
     stop = asyncio.Event()
     try:

@@ -76,7 +76,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
 
 
 async def picture(request: web.Request) -> web.Response:
-    """One picture with its whole recipe."""
+    """One picture with its recipe."""
     who = await visitor(request)
     return web.json_response(told(request, who, pages.visible(request, who)), headers=NOT_KEPT)
 
@@ -157,7 +157,7 @@ async def field(request: web.Request, name: str) -> str | None:
 
 def told(request: web.Request, who: Visitor, picture: Published) -> dict[str, Any]:
     """A picture as the API tells that visitor of it. Discord's ids are texts: JavaScript's numbers cannot hold them."""
-    gallery = request.app[GALLERY]
+    gallery, kept = request.app[GALLERY], picture.kept_from(who)
     return {
         "name": picture.name,
         "title": picture.title_for(who),
@@ -167,7 +167,7 @@ def told(request: web.Request, who: Visitor, picture: Published) -> dict[str, An
         "page": f"/pictures/{picture.name}",
         "thumb": _media(gallery.thumb(picture)),
         "full": _media(gallery.full(picture)),
-        "recipe": picture.recipe.as_dict(),
+        "recipe": {name: value for name, value in picture.recipe.as_dict().items() if name not in kept},
         "people": list(picture.recipe.people),
         "at": dict(picture.at) if picture.at is not None else None,
         "drawn_at": picture.drawn_at.isoformat(),

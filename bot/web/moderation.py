@@ -245,10 +245,17 @@ async def _decide_all(
 ) -> web.StreamResponse:
     """The act on the job that the address names, as far as the operator has seen. Raises NotFound, Refusal."""
     await operator(request)  # nobody else is even told what is missing
-    job, last = int(request.match_info["job"][1:]), await field(request, LAST)
+    name, last = request.match_info["job"], await field(request, LAST)
     if last is None or not NUMBER.fullmatch(last):
         raise Refusal(f"{LAST}: expected the number of the newest incident that was seen, got {quote(last)}.")
-    done = await _where(request, lambda actor: act(actor, job, int(last)), NO_JOB)
+    job, seen = int(name[1:]), int(last)
+
+    async def decided(actor: Member) -> Decided:
+        if await request.app[MODERATION].job_name(actor, job) != name:  # what is meant may be another one
+            raise NotFound(NO_JOB)
+        return await act(actor, job, seen)
+
+    done = await _where(request, decided, NO_JOB)
     if wants_page(request):
         raise await _back(request, done.job)
     return web.json_response(asdict(done), headers=NOT_KEPT)

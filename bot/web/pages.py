@@ -1,7 +1,7 @@
 """Pages for looking: the wall, a picture, a job's grid, a person."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -73,7 +73,8 @@ async def picture(request: web.Request) -> web.Response:
     shown = visible(request, who)
     of_job = gallery.of_job(who, shown.job)
     place = next((index for index, other in enumerate(of_job) if other.number == shown.number), None)
-    no_file = recipes.why_no_file(shown.recipe)
+    kept, no_file = shown.kept_from(who), recipes.why_no_file(shown.recipe)
+    labelled = replace(shown, layout=recipes.untold(shown.layout, _kept(who, of_job)))
     mark, provenance = await asyncio.gather(mark_of(request, who, shown), gallery.provenance(shown))
     return await render(
         request,
@@ -81,19 +82,20 @@ async def picture(request: web.Request) -> web.Response:
         who=who,
         picture=shown,
         told=shown.title_for(who),
+        kept=kept,
         full=gallery.full(shown),
         thumb=gallery.thumb,
         before=of_job[place - 1] if place else None,
         after=of_job[place + 1] if place is not None and place + 1 < len(of_job) else None,
         of_job=len(of_job),
         people=[sitter for sitter in gallery.people(who) if sitter.name in shown.recipe.people],
-        rows=recipes.rows(shown.recipe, request.app[USUAL]),
+        rows=recipes.rows(shown.recipe, request.app[USUAL], kept),
         no_file=no_file,
-        sweep_file="" if no_file else recipes.sweep_file(shown.recipe, shown.name),
+        sweep_file="" if no_file else recipes.sweep_file(shown.recipe, shown.name, kept),
         command=f"/params use image: {shown.name}",
         message=message_address(request.app[DISCORD_PAGES], shown),
         channel=message_address(request.app[DISCORD_PAGES], replace(shown, message_id=None)),
-        steps=recipes.neighbours(shown, of_job),
+        steps=recipes.neighbours(labelled, of_job),
         mark=mark,
         provenance=provenance,
         operator=shown.guild_id in who.operates,
@@ -107,9 +109,12 @@ async def job(request: web.Request) -> web.Response:
     pictures = gallery.of_job(who, request.match_info["job"])
     if not pictures:
         raise web.HTTPNotFound(text=NO_JOB)
+    if untold := _kept(who, pictures):
+        pictures = tuple(replace(each, layout=recipes.untold(each.layout, untold)) for each in pictures)
     laid = grid.lay(pictures, request.query)
     by_name = {each.name: each for each in pictures}
     chosen = [by_name[name] for name in dict.fromkeys(request.query.getall(grid.COMPARE, [])) if name in by_name][:2]
+    kept = _kept(who, chosen)
     return await render(
         request,
         "job.html",
@@ -121,7 +126,8 @@ async def job(request: web.Request) -> web.Response:
         thumb=gallery.thumb,
         full=gallery.full,
         chosen=chosen,
-        differences=recipes.differences(chosen[0].recipe, chosen[1].recipe) if len(chosen) == 2 else [],
+        differences=recipes.differences(chosen[0].recipe, chosen[1].recipe, kept) if len(chosen) == 2 else [],
+        kept=kept,
     )
 
 
@@ -146,6 +152,11 @@ async def settled(request: web.Request, name: str, true: Callable[[Published], b
         if shown is None or true(shown):
             return
         await asyncio.sleep(PAUSE)
+
+
+def _kept(who: Visitor, pictures: Iterable[Published]) -> frozenset[str]:
+    """What stays behind the spoiler of any of them."""
+    return frozenset[str]().union(*(each.kept_from(who) for each in pictures))
 
 
 def visible(request: web.Request, who: Visitor) -> Published:

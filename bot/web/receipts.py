@@ -5,7 +5,7 @@ from bot.domain.erasure import ErasureReceipt
 from bot.web.rendering import many
 
 NO_FILE = "No file was deleted: another picture is the very same and stays, or it is tried again."
-NOT_KEPT = "What went with it was not noted down: the console ended meanwhile, or its database was away."
+NOT_KEPT = "What went with it was not noted down."
 
 
 def sentence(act: Act) -> str:
@@ -32,7 +32,7 @@ def sentence(act: Act) -> str:
 
 
 def has_receipt(act: Act) -> bool:
-    """Whether something was deleted by it; of a refused prompt nothing was drawn."""
+    """Whether something was deleted by it; of a refused request nothing was drawn."""
     return act.act == "delete" or "gone" in act.detail
 
 
@@ -50,7 +50,8 @@ def in_words(receipt: ErasureReceipt) -> list[str]:
     if receipt.messages:
         lines.append(f"Taken out of {many(receipt.messages, 'message')} in Discord.")
     if receipt.sheets:
-        lines.append(f"{many(receipt.sheets, 'contact sheet')} showed it; one without it takes that place.")
+        sheets = many(receipt.sheets, "contact sheet")
+        lines.append(f"{sheets} showed it; one without it takes that place, if anything is left to show.")
     if receipt.messages_left:
         lines.append(
             f"{many(receipt.messages_left, 'message')} in Discord could not be reached yet; "

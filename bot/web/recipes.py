@@ -1,9 +1,10 @@
 """Recipes in words: as a table, as a sweep file that draws this very picture, and what two of them differ in."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from bot.domain.facetest import IDEAS
 from bot.domain.job import Layout
 from bot.domain.wall import Published
 from sweeps.errors import SweepError
@@ -20,8 +21,10 @@ GROUPS = {
     "detail": "Faces",
     "mode": "Mode",
 }
+PROMPT = "prompt"
 MOST_ASIDE = 5
 """Pictures of an axis that are shown around one."""
+KEPT = "# Its prompt stays behind the spoiler: this file draws with one of your own.\n"
 PRODUCTION = (
     "# Drawn in production mode. Its values are written out, so the mode is off here: the picture is the same.\n"
 )
@@ -61,8 +64,8 @@ def catalogued(name: str) -> Value | None:
     return CATALOGUE[name].default
 
 
-def rows(recipe: Recipe, usual: Callable[[str], Value | None] = catalogued) -> list[Row]:
-    """The whole recipe; what is not as `usual` comes first, each half in the catalogue's order.
+def rows(recipe: Recipe, usual: Callable[[str], Value | None] = catalogued, kept: Collection[str] = ()) -> list[Row]:
+    """The whole recipe but what is `kept`; what is not as `usual` comes first, each half in the catalogue's order.
 
     A seed has no default, and is neither.
     """
@@ -75,14 +78,17 @@ def rows(recipe: Recipe, usual: Callable[[str], Value | None] = catalogued) -> l
             parameter.help,
             default is not None and getattr(recipe, parameter.name) != default,
         )
-        for parameter, default in ((parameter, usual(name)) for name, parameter in CATALOGUE.items())
+        for parameter, default in (
+            (parameter, usual(name)) for name, parameter in CATALOGUE.items() if name not in kept
+        )
     ]
     return sorted(found, key=lambda row: not row.changed and row.name != "seed")
 
 
-def differences(first: Recipe, second: Recipe) -> list[Difference]:
-    """The parameters in which two recipes differ, in the catalogue's order."""
-    pairs = ((parameter, getattr(first, name), getattr(second, name)) for name, parameter in CATALOGUE.items())
+def differences(first: Recipe, second: Recipe, kept: Collection[str] = ()) -> list[Difference]:
+    """The parameters in which two recipes differ, but for what is `kept`, in the catalogue's order."""
+    told = (parameter for name, parameter in CATALOGUE.items() if name not in kept)
+    pairs = ((each, getattr(first, each.name), getattr(second, each.name)) for each in told)
     return [Difference(each.name, each.show(one), each.show(other)) for each, one, other in pairs if one != other]
 
 
@@ -99,16 +105,18 @@ def why_no_file(recipe: Recipe) -> str | None:
     return None
 
 
-def sweep_file(recipe: Recipe, name: str) -> str:
-    """A sweep file with one cell: this recipe, all of it. Raises ValueError where `why_no_file` says why.
+def sweep_file(recipe: Recipe, name: str, kept: Collection[str] = ()) -> str:
+    """A sweep file with one cell: this recipe, all of it but what is `kept`.
+
+    Raises ValueError where `why_no_file` says why.
 
     JSON's texts and numbers are YAML's too, but for what `_scalar` minds.
     """
     if refusal := why_no_file(recipe):
         raise ValueError(refusal)
     values = recipe.as_dict() | ({"production_mode": False} if recipe.production_mode else {})
-    lines = [f"  {parameter}: {_scalar(value)}" for parameter, value in values.items()]
-    head = PRODUCTION if recipe.production_mode else ""
+    lines = [f"  {parameter}: {_scalar(value)}" for parameter, value in values.items() if parameter not in kept]
+    head = (KEPT if kept else "") + (PRODUCTION if recipe.production_mode else "")
     return "\n".join([f"{head}name: {_scalar(name)}", "base:", *lines]) + "\n"
 
 
@@ -116,6 +124,13 @@ def neighbours(picture: Published, of_job: Sequence[Published]) -> list[Step]:
     """The picture among the nearest to it on each axis of its layout; axes where it is alone are left out."""
     steps = [_step(picture, axis, of_job) for axis, _ in picture.layout.axes]
     return [step for step in steps if step is not None and len(step.line) > 1]
+
+
+def untold(layout: Layout, kept: Collection[str]) -> Layout:
+    """The layout without the labels of axes that tell what is `kept`; an axis of several parameters is "a+b"."""
+    tells = {name: {PROMPT} if name == IDEAS else set(name.split("+")) for name, _ in layout.axes}
+    axes = ((name, labels if tells[name].isdisjoint(kept) else ()) for name, labels in layout.axes)
+    return replace(layout, axes=tuple(axes))
 
 
 def label(layout: Layout, axis: str, index: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.account import Terms
+from bot.domain.gate import Cause, Hit, Verdict
 from bot.domain.job import ItemState, Job, Layout, Lease, Leased
 from bot.domain.ports import Channel
 from bot.domain.stores import NewItem
@@ -64,6 +65,11 @@ class Shift:
     async def store(self, job: Job, number: int, image: str) -> None:
         """The picture of an item is there, under that name."""
         assert await self._worker.settle(self._leases[job.id], number, ItemState.DRAWN, image=image)
+
+    async def withhold(self, job: Job, number: int) -> None:
+        """The picture of an item is there, and waits for an operator."""
+        image, hit = await self.images.put(f"picture {number}".encode()), Hit(Cause.IMAGE, Verdict.WITHHOLD, "nude")
+        assert await self._worker.settle(self._leases[job.id], number, ItemState.WITHHELD, image=image, hit=hit)
 
     async def fail(self, job: Job, *numbers: int) -> None:
         """These items could not be drawn."""

@@ -15,8 +15,8 @@ from bot.domain.person import Person
 from bot.domain.stores import NewItem
 from bot.jobs.erasure import Erasure
 from bot.jobs.removal import REVOKED, erase, finish, resuming, revoke
+from bot.store.audit import GONE
 from bot.store.database import Sessions
-from bot.store.departures import GONE
 from bot.store.erasures import ErasureStore
 from bot.store.faces import Faces
 from bot.store.images import Images

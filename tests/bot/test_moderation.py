@@ -352,6 +352,30 @@ async def test_all_of_a_job_is_released_but_whom_it_must_not_show_and_the_rest_d
     assert await court.acts() == [("Olga", "drop", ours.name), ("Olga", "release", job.name)]
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_the_log_tells_which_files_of_withheld_pictures_are_gone(
+    court: Court, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    job = await court.job()
+    kept, gone = await court.withhold(job, 1), await court.withhold(job, 2)
+    remove = court.images.remove
+
+    async def refuse(image: str) -> bool:
+        if image == kept.image:
+            raise PermissionError(image)
+        return await remove(image)
+
+    monkeypatch.setattr(court.images, "remove", refuse)
+    if together:
+        await court.moderation.drop_all(OLGA, job.id, gone.id)
+    else:
+        for each in (kept, gone):
+            await court.moderation.drop(OLGA, each.id)
+    receipts = [each.detail["gone"] for each in await court.audit.latest()]
+    one, other = {"pictures": 1, "files": 1}, {"pictures": 1, "files_left": 1}
+    assert receipts == ([{"pictures": 2, "files": 1, "files_left": 1}] if together else [one, other])
+
+
 async def test_a_file_that_cannot_be_deleted_now_is_remembered(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     incident = await court.withhold(await court.job(), 1)
 

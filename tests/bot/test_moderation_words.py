@@ -34,7 +34,7 @@ def test_each_incident_tells_what_was_met_whose_it_is_and_the_prompt() -> None:
     text = told(incident(), prompt(), pictures={1: b"png"})
     assert text.startswith("Withheld · 2\n**S42-c001** · the picture shows “nude”, 93 % sure\nMina · <t:1782907200:R>")
     assert "R> · `SPOILER_S42-c001.png`\n> a beach" in text
-    assert "**Incident 2** · the prompt says “blood”\n" in text
+    assert "**Incident 2** · what was asked says “blood”\n" in text
     assert text.endswith("nothing was drawn\n> a war")
 
 
@@ -120,7 +120,7 @@ def test_before_a_picture_is_deleted_all_that_would_go_is_told() -> None:
         "Nothing is deleted yet. What would go:\n"
         "- the picture, from the records and off the disk\n"
         "- the picture in its message, or all of that where nothing else is in it: MESSAGE\n"
-        "- the contact sheet that shows it; one without it takes its place: SHEET\n"
+        "- the contact sheet that shows it; one without it takes that place, if anything is left to show: SHEET\n"
         "- its place on the wall, with 1 star and 2 ratings\n"
         "It cannot be undone."
     )
@@ -171,7 +171,9 @@ def test_the_receipt_counts_what_is_gone_and_what_is_not() -> None:
         "1 message in Discord was not reached yet. The console goes on by itself until it is gone."
     )
     sheet = deleted_text("S42-c017", ErasureReceipt(1, 1, 1, 2, sheets=1))
-    assert sheet.endswith("\n- 1 contact sheet that showed it; one without it takes that place")
+    assert sheet.endswith(
+        "\n- 1 contact sheet that showed it; one without it takes that place, if anything is left to show"
+    )
     stuck = deleted_text("S42-c017", ErasureReceipt(1, 1, 1, 0, 0, stuck=("LINK",)))
     assert stuck.endswith("which does not let the console; delete it by hand: LINK")
     assert "- no file: another picture is the very same" in deleted_text("S42-c017", ErasureReceipt(1, 0, 0, 1, 0))

@@ -248,3 +248,31 @@ class Clock:
                 await until(lambda: self._looks >= wanted)
         except TimeoutError:
             return
+
+
+async def test_a_file_that_cannot_be_read_keeps_no_other_and_no_other_person_waiting(
+    shift: Shift, erasures: ErasureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(departures_module, "LOOK_SECONDS", 3600.0)
+    barred, gone, *_ = await put(shift, tmp_path, of("x"), of("x", 1), of("ada", 2), of("mina", 3))
+    read = shift.images.get
+
+    async def get(image: str) -> bytes:
+        if image == barred:
+            raise PermissionError(13, "Permission denied")
+        if image == gone:
+            raise FileNotFoundError(image)  # deleted by another console a moment ago
+        return await read(image)
+
+    monkeypatch.setattr(shift.images, "get", get)
+    for name in ("ada", "mina"):
+        await erasures.depart(name, None)
+    with capture_logs() as logged:
+        async with Erasure(erasures, shift.images, ShortMemory(), _nothing, _nothing).withdrawing():
+            await until(lambda: files(tmp_path) == sorted([barred, gone]))
+            await until(lambda: sum(each["event"].startswith("what is left of a person") for each in logged) == 2)
+    told = [each["reason"] for each in logged if each["event"].startswith("what is left of a person")]
+    assert (
+        told
+        == [f"1 of the files that nothing refers to cannot be read, e.g. {barred}: [Errno 13] Permission denied"] * 2
+    )

@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bot.jobs.delivery as delivery_module
 import bot.jobs.line as line_module
 import bot.jobs.outbox as outbox_module
+from bot.domain.erasure import DISK
 from bot.domain.errors import CannotDeliver, CannotPost, Unavailable
-from bot.domain.job import ItemState, Job
+from bot.domain.job import ItemState, Job, Member
 from bot.jobs.outbox import Outbox
 from bot.store.database import Sessions, open_database
+from bot.store.erasures import ErasureStore
+from bot.store.incidents import IncidentStore
 from tests.bot.channel import ShortMemory, delivered, expected, until
+from tests.bot.conftest import HERE
 from tests.bot.shift import Shift
 
 pytestmark = pytest.mark.usefixtures("quick_rhythm")
@@ -166,6 +171,94 @@ async def test_a_job_of_which_nothing_was_drawn_has_no_sheet(shift: Shift) -> No
         await delivered(shift.jobs, job)
     assert channel.names == []
     assert channel.shown[-1][:2] == ("failed", False)
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_a_sheet_in_the_place_of_one_that_was_taken_away_is_another_message_though_its_nonce_is_remembered(
+    shift: Shift, sessions: Sessions, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    job, channel, erasures = await shift.job(2), ShortMemory(), ErasureStore(sessions)
+    await shift.draw(job, 1)
+    await shift.withhold(job, 2)
+    job = await shift.end(job)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(shift.jobs, job)
+    await erasures.erase([(job.id, 1)], "It was deleted.")  # and with it the only sheet, which is message 2
+    for each in await erasures.withdrawals():
+        if each.channel_id != DISK:
+            await channel.withdraw(each.channel_id, each.message_id, each.files)
+    incidents = IncidentStore(sessions)
+    (incident,) = await incidents.open(HERE.guild_id)
+    await incidents.release(Member(4, "Olga", True, HERE.guild_id), incident.id)
+    post = channel.post_sheet
+
+    async def cut_off(*what: Any, **more: Any) -> int:
+        channel.faults = [ConnectionResetError("its answer is lost")] * (interrupted and not tries)
+        tries.append(1)
+        return await post(*what, **more)
+
+    tries, channel.accepts_before_failing = list[int](), True
+    monkeypatch.setattr(channel, "post_sheet", cut_off)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(shift.jobs, job)
+    assert channel.names == [f"{job.name}-c002.png", f"{job.name}-sheet.png"]
+    assert (await shift.owed.sheets(job.id), len(tries)) == ({"": 4}, 1 + interrupted)
+
+
+async def test_in_the_place_of_a_sheet_that_goes_when_it_arrives_there_is_another(
+    shift: Shift, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, channel, erasures, incidents = (
+        await shift.job(2),
+        ShortMemory(),
+        ErasureStore(sessions),
+        IncidentStore(sessions),
+    )
+    await shift.draw(job, 1)
+    await shift.withhold(job, 2)
+    job = await shift.end(job)
+    post = channel.post_sheet
+
+    async def meanwhile(*what: Any, **more: Any) -> int:
+        for incident in await incidents.open(HERE.guild_id):
+            await erasures.erase([(job.id, 1)], "It was deleted.")
+            await incidents.release(Member(4, "Olga", True, HERE.guild_id), incident.id)
+        return await post(*what, **more)
+
+    monkeypatch.setattr(channel, "post_sheet", meanwhile)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(shift.jobs, job)
+    assert [each.message_id for each in await erasures.withdrawals() if each.channel_id != DISK] == [1, 2]
+    assert channel.names[2:] == [f"{job.name}-c002.png", f"{job.name}-sheet.png"]
+    assert await shift.owed.sheets(job.id) == {"": 4}
+
+
+async def test_in_the_place_of_a_sheet_that_a_former_process_sent_and_that_goes_there_is_another(
+    shift: Shift, sessions: Sessions
+) -> None:
+    job, channel, erasures, incidents = (
+        await shift.job(2),
+        ShortMemory(),
+        ErasureStore(sessions),
+        IncidentStore(sessions),
+    )
+    await shift.draw(job, 1)
+    await shift.withhold(job, 2)
+    job = await shift.end(job)
+    await shift.owed.sheet_tried(job.id, "")
+    await channel.post_sheet(job, b"sheet", "its nonce")  # and nobody heard of it
+    await erasures.erase([(job.id, 1)], "It was deleted.")
+    (incident,) = await incidents.open(HERE.guild_id)
+    await incidents.release(Member(4, "Olga", True, HERE.guild_id), incident.id)
+    async with shift.outbox(channel).delivering() as outbox:
+        outbox.changed(job)
+        await delivered(shift.jobs, job)
+    assert [each.message_id for each in await erasures.withdrawals() if each.channel_id != DISK] == [1]
+    assert channel.names[1:] == [f"{job.name}-c002.png", f"{job.name}-sheet.png"]
+    assert await shift.owed.sheets(job.id) == {"": 3}
 
 
 async def test_a_job_that_is_tried_again_has_a_second_sheet_and_nothing_else_twice(shift: Shift) -> None:

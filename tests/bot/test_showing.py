@@ -189,7 +189,9 @@ async def test_others_pictures_are_taken_from_the_wall_that_the_member_sees_alon
     with pytest.raises(NotFound, match="none of your pictures, and is not on the wall"):
         await showing.use(THEO, "S1-c001")
     gallery.hang(job=1, guild=SERVER, settings={"prompt": "on the wall", "steps": 9})
-    assert (await showing.use(THEO, "S1-c001")).values["steps"] == 9
+    assert (await showing.use(THEO, "S1-c001")).values == {"prompt": "on the wall", "steps": 9, "seed": 1}
+    gallery.hang(job=1, guild=SERVER, settings={"prompt": "on the wall", "steps": 9}, spoiler=True)
+    assert (await showing.use(THEO, "S1-c002")).values == {"steps": 9, "seed": 1}  # a prompt stays behind its spoiler
     with pytest.raises(NotFound):
         await showing.use(ADA, "S1-c001")  # of another server
     with pytest.raises(NotFound, match="called like S42-c017"):

@@ -16,7 +16,7 @@ import bot.jobs.erasure as erasure_module
 from bot.domain.person import CONSENT_WALL
 from bot.jobs.removal import REVOKED
 from bot.sandbox import File, Interaction
-from bot.store.departures import GONE
+from bot.store.audit import GONE
 from tests.bot.album import entries
 from tests.e2e.conftest import Open, Running, console_on, data_folder, strict_sandbox
 from tests.e2e.test_face_test import lay

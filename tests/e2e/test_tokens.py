@@ -161,7 +161,7 @@ async def test_what_operators_do_with_others_people_is_kept_without_a_deleted_na
         acts = (await mina.run("/audit")).embeds[0]["description"]
         assert [line.partition(" · ")[2] for line in acts.splitlines()] == [
             f"faces remove <@{ada.id}> · photos: 1 · whole: True",
-            f"faces share <@{ada.id}> · person: Secret · shared: False",
+            f"faces share <@{ada.id}> · person: (deleted) · shared: False",
         ]
 
 

@@ -264,6 +264,27 @@ async def test_a_service_that_tells_nothing_of_itself_is_given_the_most_patience
     assert ours(told) == [(LINE, "it did not answer within 1.2 s")]
 
 
+async def test_who_is_called_off_while_they_try_whether_it_is_well_leaves_it_alone(
+    http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with served(web.Response(status=404)) as service:
+        client = Client(service.address, http, Elsewhere())
+        for _ in range(3):
+            await client.ideas("noir", 1, 1)
+        clock.passed += PAUSE_SECONDS + 1
+        service.answers = [30.0]
+        trying = asyncio.create_task(client.ideas("noir", 1, 1))
+        async with asyncio.timeout(10):
+            while len(service.asked) < 4:
+                await asyncio.sleep(0.01)
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
+        service.answers = [answer_of(GOOD)]
+        assert (await client.ideas("noir", 1, 1))[0].prompt.startswith("fallback")
+        clock.passed += PAUSE_SECONDS + 1
+        assert (await client.ideas("noir", 1, 1))[0].prompt == "resting on a pier"
+
+
 async def test_one_that_takes_no_connection_is_tried_once(told: list[structlog.typing.EventDict]) -> None:
     with socket.socket() as full, socket.socket() as waiting:
         full.bind(("127.0.0.1", 0))

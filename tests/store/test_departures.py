@@ -8,9 +8,8 @@ from sqlalchemy import update
 
 from bot.domain.job import ItemState, Job, Layout, Leased
 from bot.domain.stores import NewItem
-from bot.store.audit import Audit
+from bot.store.audit import GONE, Audit
 from bot.store.database import Sessions
-from bot.store.departures import GONE
 from bot.store.erasures import ErasureStore
 from bot.store.jobs import Jobs
 from bot.store.leases import LeaseStore
@@ -110,6 +109,18 @@ async def test_whatever_the_name_is_it_goes_once_and_nothing_else_does(
     assert await revoke(erasures, name) == ([], True)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("anna", "anna_2"), ("anna", "anna-2"), ("Ada", "Ada Lovelace"), ("Ada Lovelace", "Ada")]
+)
+async def test_who_is_called_nearly_the_same_keeps_the_whole_name(
+    sessions: Sessions, erasures: ErasureStore, name: str, other: str
+) -> None:
+    job = await named(sessions, [name, other], f"{name} against {other}", [f"{other}, then {name}"])
+    assert await revoke(erasures, name) == ([job.id], True)
+    title, people, labels, *_ = await told(sessions, job)
+    assert (title, people, labels) == (f"{GONE} against {other}", (GONE, other), (f"{other}, then {GONE}",))
+
+
 async def test_the_wall_hears_that_a_picture_of_others_is_told_by_another_title(
     sessions: Sessions, erasures: ErasureStore, mine: LeaseStore
 ) -> None:
@@ -173,6 +184,9 @@ async def test_the_name_waits_for_what_is_not_erased_yet(
     job = await leased(sessions, mine, "ada", "theo", apart=True)
     gone = await erasures.depart("ada", None)
     assert await erasures.unname(gone) == ([], False)
+    await draw(mine, job, 1)
+    gone = await erasures.depart("ada", None)
+    assert await erasures.unname(gone) == ([], False)
     await erasures.erase(await erasures.of_person("ada"), REMARK)
     assert await erasures.unname(gone) == ([job.job.id], True)
 
@@ -184,6 +198,8 @@ async def test_who_was_revoked_is_noted_once_and_is_no_withdrawal(erasures: Eras
     assert (again.id, again.since, other.since) == (first.id, since, None) and again.at > first.at
     assert await erasures.departures() == [again, other]
     assert await erasures.withdrawals() == []
+    await erasures.departed(first)  # whoever looked before that saw to what was there then
+    assert await erasures.departures() == [again, other]
     await erasures.departed(again)
     assert await erasures.departures() == [other]
 

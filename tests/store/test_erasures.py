@@ -417,7 +417,7 @@ async def test_a_sheet_that_was_on_its_way_is_withdrawn_when_it_arrives(
     await owed.sheet_tried(ended.id, "")
     assert (await erasures.erase(of(job, 1), REMARK)).sheets == 0
     assert await owed.sheets(ended.id) == {}  # it is still to be looked for
-    assert await owed.sheet_tried(ended.id, "") is not None
+    assert (await owed.sheet_tried(ended.id, ""))[1]
     await owed.sheet_posted(ended, "", 81)
     assert [each for each in told(await erasures.withdrawals()) if each[0] != DISK] == [(10, 81, None)]
     assert await owed.sheets(ended.id) == {"": NO_MESSAGE}

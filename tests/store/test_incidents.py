@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from bot.domain.erasure import DISK
+from bot.domain.erasure import DISK, Dropped
 from bot.domain.errors import NotFound, WrongState
 from bot.domain.gate import Cause, Decided, Hit, IncidentState, Verdict, Waiting
 from bot.domain.job import ItemState, JobState, Leased, Member
@@ -260,7 +260,8 @@ async def test_a_deleted_picture_is_named_for_the_disk_and_its_item_says_so(
 ) -> None:
     job = await withheld(sessions, mine, 1)
     incident = await only(incidents)
-    await incidents.delete(OLGA, incident)
+    done = await incidents.delete(OLGA, incident)
+    assert (done.target, done.pictures, done.files) == (f"{job.job.name}-c001", 1, (image(1),))
     item = (await Jobs(sessions).items(job.job.id))[0]
     assert (item.state, item.image, item.remark) == (ItemState.WITHHELD, None, DELETED)
     decided = await incidents.get(incident)
@@ -268,7 +269,7 @@ async def test_a_deleted_picture_is_named_for_the_disk_and_its_item_says_so(
     (noted,) = await ErasureStore(sessions).withdrawals()
     assert (noted.channel_id, noted.files) == (DISK, {image(1)})
     assert (await OwedStore(sessions).next_batch(job.job.id, 10)).items == []
-    told = {"what": "nude", "member": "Mina", "gone": {"pictures": 1, "files": 1}}
+    told = {"what": "nude", "member": "Mina", "gone": {"pictures": 1, "files_left": 1}}
     assert await acts(sessions) == [("Olga", "drop", f"{job.job.name}-c001", told)]
     assert await books(sessions) == []
 
@@ -308,7 +309,7 @@ async def test_the_photo_that_a_deleted_picture_began_with_goes_too_unless_anoth
 
 async def test_a_prompt_is_dismissed_and_deletes_nothing(sessions: Sessions, incidents: Incidents) -> None:
     noted = await incidents.note(Member(1, "Mina", guild_id=11), SAID, "a war")
-    assert await incidents.delete(OLGA, noted.id) is None
+    assert await incidents.delete(OLGA, noted.id) == Dropped(f"incident {noted.id}", noted=1)
     assert await incidents.open(11) == []
     assert await ErasureStore(sessions).withdrawals() == []
     assert await acts(sessions) == [("Olga", "drop", f"incident {noted.id}", {"what": "blood", "member": "Mina"})]
@@ -348,6 +349,17 @@ async def test_jobs_of_which_several_wait_are_told_apart_from_others(
     assert [each.job_id for each in await incidents.by_job(HERE.guild_id, 1)] == [second.job.id]
 
 
+async def test_a_job_promises_no_more_than_is_decided_on_together(
+    sessions: Sessions, incidents: Incidents, mine: LeaseStore
+) -> None:
+    job = await withheld(sessions, mine, 1, 2, 3, items=3)
+    async with sessions.begin() as session:
+        (await session.get_one(ItemRow, (job.job.id, 3))).state = ItemState.FAILED.value
+    (seen,) = await incidents.by_job(HERE.guild_id)
+    assert seen.pictures == 2
+    assert (await incidents.release_all(OLGA, job.job.id, seen.last)).pictures == 2
+
+
 async def test_all_of_a_job_is_released_together_but_what_came_later_and_whom_it_must_not_show(
     sessions: Sessions, incidents: Incidents, mine: LeaseStore
 ) -> None:
@@ -372,11 +384,12 @@ async def test_all_of_a_job_is_deleted_together_with_what_the_log_keeps_of_it(
     job = await withheld(sessions, mine, 1, 2, items=3)
     (seen,) = await incidents.by_job(HERE.guild_id)
     assert await mine.settle(job.lease, 3, ItemState.WITHHELD, image=image(3), hit=SEEN)
-    assert await incidents.delete_all(OLGA, job.job.id, seen.last) == Decided(job.job.name, 2)
+    done = await incidents.delete_all(OLGA, job.job.id, seen.last)
+    assert (done.target, done.pictures, set(done.files)) == (job.job.name, 2, {image(1), image(2)})
     assert [each.remark == DELETED for each in await Jobs(sessions).items(job.job.id)] == [True, True, False]
     assert [each.files for each in await ErasureStore(sessions).withdrawals()] == [{image(1), image(2)}]
-    assert await acts(sessions) == [("Olga", "drop", job.job.name, {"gone": {"pictures": 2, "files": 2}})]
-    assert (await incidents.delete_all(OTTO, job.job.id, seen.last)).pictures == 0
+    assert await acts(sessions) == [("Olga", "drop", job.job.name, {"gone": {"pictures": 2, "files_left": 2}})]
+    assert await incidents.delete_all(OTTO, job.job.id, seen.last) == Dropped(job.job.name)
     assert [each.number for each in await incidents.open(HERE.guild_id)] == [3]
     assert await books(sessions) == []
 
@@ -393,9 +406,9 @@ async def test_of_one_who_releases_all_and_one_who_deletes_all_the_second_finds_
         incidents.delete(OTTO, single),
         return_exceptions=True,
     )
-    assert isinstance(one, Decided) and isinstance(other, Decided)
-    assert alone is None or isinstance(alone, WrongState)
-    assert sorted((one.pictures, other.pictures)) == [0, 8 if alone is not None else 7]
+    assert isinstance(one, Decided) and isinstance(other, Dropped)
+    assert isinstance(alone, Dropped | WrongState)
+    assert sorted((one.pictures, other.pictures)) == [0, 7 if isinstance(alone, Dropped) else 8]
     assert await incidents.open(HERE.guild_id) == []
     assert await books(sessions) == []
 

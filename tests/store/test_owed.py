@@ -163,14 +163,14 @@ async def test_a_sheet_is_settled_when_its_message_is_known_and_not_when_it_was_
     sessions: Sessions, owed: OwedStore, mine: LeaseStore
 ) -> None:
     job = await ended(sessions, mine)
-    assert await owed.sheet_tried(job.id, "a") is None
-    tried = await owed.sheet_tried(job.id, "a")
-    assert tried is not None and abs(datetime.now(UTC) - tried) < timedelta(hours=1)
+    tried, before = await owed.sheet_tried(job.id, "a")
+    assert not before and abs(datetime.now(UTC) - tried) < timedelta(hours=1)
+    assert await owed.sheet_tried(job.id, "a") == (tried, True)
     assert await owed.sheets(job.id) == {}
     await owed.sheet_posted(job, "a", 77)
     await owed.sheet_posted(job, "b", None)
     assert await owed.sheets(job.id) == {"a": 77, "b": NO_MESSAGE}
-    assert await owed.sheet_tried(job.id, "a") == tried
+    assert await owed.sheet_tried(job.id, "a") == (tried, True)
 
 
 async def test_of_two_consoles_that_try_a_sheet_at_once_one_is_the_first(
@@ -178,7 +178,8 @@ async def test_of_two_consoles_that_try_a_sheet_at_once_one_is_the_first(
 ) -> None:
     job = await ended(sessions, mine)
     tried = await asyncio.gather(*(owed.sheet_tried(job.id, "") for _ in range(4)))
-    assert tried.count(None) == 1
+    assert [before for _, before in tried].count(False) == 1
+    assert len({moment for moment, _ in tried}) == 1  # which is in the nonce of them all
 
 
 async def test_a_job_that_is_tried_again_is_owed_once_more_whatever_is_said_of_its_first_try(

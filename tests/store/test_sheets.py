@@ -105,7 +105,7 @@ async def test_a_sheet_on_its_way_gives_way_when_it_has_arrived(desk: Desk, act:
     else:
         await desk.erasures.erase([(job.id, 1)], REMARK, renewing=True)
     assert (await desk.noted(), await desk.owed.sheets(job.id)) == ([], {})  # it is still to be looked for
-    assert await desk.owed.sheet_tried(job.id, "") is not None
+    assert (await desk.owed.sheet_tried(job.id, ""))[1]
     await desk.owed.sheet_posted(job, "", 81)
     assert [each.message_id for each in await desk.noted()] == [81]
     assert await desk.owed.sheets(job.id) == {"": 81}
@@ -144,12 +144,27 @@ async def test_a_sheet_on_its_way_that_is_to_go_whole_does_so(desk: Desk, renewi
     assert await desk.owed.sheets(job.id) == {"": NO_MESSAGE}
 
 
+async def test_in_the_place_of_one_on_its_way_that_is_to_go_whole_a_released_picture_is_owed_another(
+    desk: Desk,
+) -> None:
+    _, job = await desk.job()
+    await desk.owed.sheet_tried(job.id, "")
+    await desk.erasures.erase([(job.id, 1)], REMARK)
+    await desk.release()
+    assert (await desk.owed.sheet_tried(job.id, ""))[1]  # it is still to be looked for
+    assert not await desk.owed.sheet_posted(job, "", 81)
+    assert [(each.message_id, each.files) for each in await desk.noted()] == [(81, None)]
+    assert not (await desk.owed.sheet_tried(job.id, ""))[1]
+    assert await desk.owed.sheet_posted(job, "", 82)
+    assert await desk.owed.sheets(job.id) == {"": 82}
+
+
 async def test_where_there_was_nothing_to_show_a_released_picture_is_owed_a_sheet(desk: Desk) -> None:
     _, job = await desk.job(drawn=0)
     await desk.post(job, None)
     await desk.release()
     assert (await desk.owed.sheets(job.id), await desk.noted()) == ({}, [])
-    assert await desk.owed.sheet_tried(job.id, "") is None  # as if it had never been tried
+    assert not (await desk.owed.sheet_tried(job.id, ""))[1]  # as if it had never been tried
 
 
 async def test_a_picture_that_is_released_while_there_is_found_nothing_to_show_is_owed_a_sheet(desk: Desk) -> None:
@@ -157,7 +172,7 @@ async def test_a_picture_that_is_released_while_there_is_found_nothing_to_show_i
     await desk.owed.sheet_tried(job.id, "")
     await desk.release()
     await desk.owed.sheet_posted(job, "", None)
-    assert await desk.owed.sheet_tried(job.id, "") is None
+    assert not (await desk.owed.sheet_tried(job.id, ""))[1]
 
 
 async def test_of_earlier_attempts_a_release_leaves_the_sheet_and_a_deletion_takes_it_away(desk: Desk) -> None:

@@ -88,6 +88,20 @@ async def test_a_job_is_listed_without_its_title_while_all_that_is_seen_of_it_is
         assert wall.choices(VISITOR).jobs == ()
 
 
+async def test_what_stays_behind_a_spoiler_is_found_by_its_words_only_by_who_reads_them(studio: Studio) -> None:
+    job = await studio.draw(png(1), png(2), prompt="a duel, much gore", title="")
+    spoiled = update(ItemRow).where(ItemRow.job_id == job.id, ItemRow.number == 1)
+    async with studio.sessions.begin() as session:
+        await session.execute(spoiled.values(spoiler=True))
+    member = Visitor(2, "Theo", frozenset({GUILD}))
+    by_words, by_prompt = Query(words=("gore",)), Query(parameters={"prompt": "a duel, much gore"})
+    async with studio.showing() as wall:
+        await until(lambda: wall.find(VISITOR, ALL).total == 2)
+        for visitor, found in ((OPERATOR, 2), (VISITOR, 2), (member, 1), (VISITOR, 2)):
+            assert wall.find(visitor, ALL).total == 2
+            assert (wall.find(visitor, by_words).total, wall.find(visitor, by_prompt).total) == (found, found)
+
+
 async def test_who_is_not_on_the_whitelist_is_nowhere(studio: Studio) -> None:
     studio.lay("mina", png(201))
     studio.lay("theo", png(202))

@@ -360,6 +360,11 @@ class Bench:
         self._note(actor, "drop", incident.name, **gone)
         return incident
 
+    async def job_name(self, actor: Member, job_id: int) -> str:
+        if not any(each.job_id == job_id for each in self._open(actor)):
+            raise NotFound("There is no such job.")
+        return f"S{job_id}"
+
     async def release_all(self, actor: Member, job_id: int, last: int) -> Decided:
         done = self._decide_all(actor, job_id, last, IncidentState.RELEASED)
         self._note(actor, "release", done.job, pictures=done.pictures)

@@ -174,6 +174,16 @@ async def test_all_of_a_job_is_decided_as_far_as_it_was_seen_and_by_nobody_witho
     assert [incident.state.value for incident in bench.withheld] == ["deleted", "deleted", "open", "open"]
 
 
+@pytest.mark.parametrize("act", ["release", "delete"])
+async def test_a_job_is_decided_on_by_its_whole_name_alone(act: str) -> None:
+    shown, bench = court()
+    async with visiting(shown, OPERATING, bench) as client:
+        for other in ("I1", "X1", "S01"):
+            answer = await client.post(f"/api/incidents/jobs/{other}/{act}", json={"last": 2})
+            assert answer.status == 404 and "There is no such job" in (await answer.json())["error"]
+    assert {incident.state for incident in bench.withheld} == {IncidentState.OPEN}
+
+
 async def test_an_operator_of_several_servers_decides_on_the_right_one() -> None:
     shown, bench = court()
     both = replace(OPERATING, guilds=frozenset({3, 7}), operates=frozenset({3, 7}))
@@ -248,7 +258,7 @@ async def test_a_deletion_whose_counts_were_not_noted_down_says_so() -> None:
     bench._note(OLGA, "delete", "S1-c001", owner="Mina")
     async with visiting(shown, OPERATING, bench) as client:
         text = await (await client.get("/moderation/receipts/S1-c001", headers=PAGE)).text()
-    assert "What went with it was not noted down" in text and "picture deleted" not in text
+    assert "What went with it was not noted down." in text and "picture deleted" not in text
 
 
 def test_a_receipt_says_what_did_not_happen_too() -> None:
@@ -261,7 +271,7 @@ def test_a_receipt_says_what_did_not_happen_too() -> None:
     sheets = in_words(ErasureReceipt(1, 1, 1, 2, sheets=1))
     assert sheets[-2:] == [
         "Taken out of 2 messages in Discord.",
-        "1 contact sheet showed it; one without it takes that place.",
+        "1 contact sheet showed it; one without it takes that place, if anything is left to show.",
     ]
     stuck = in_words(ErasureReceipt(1, 0, 1, 0, 0, stuck=("ONE", "TWO")))
     assert stuck[-1] == (
@@ -292,7 +302,7 @@ async def test_every_incident_is_reached_page_by_page_and_pictures_at_once() -> 
         pictures = await (await client.get("/moderation?what=pictures", headers=PAGE)).text()
         assert pictures.count("incident-picture covered") == 2 and "a war" not in pictures
         for text in (first, second, pictures):
-            assert "All 32" in text and "pictures 2<" in text and "prompts 30<" in text
+            assert "All 32" in text and "pictures 2<" in text and "requests 30<" in text
         prompts = await (await client.get("/moderation?what=prompts", headers=PAGE)).text()
         assert "&amp;what=prompts" in prompts or "&what=prompts" in prompts
 

@@ -21,6 +21,7 @@ from tests.web.exhibition import (
     Exhibition,
     drawn,
     grid,
+    recipe,
     visiting,
 )
 
@@ -262,10 +263,37 @@ async def test_of_what_is_behind_a_spoiler_only_the_owner_and_operators_read_the
         listed = await (await client.get("/api/wall")).json()
     header = picture[picture.index("<header>") : picture.index("</header>", picture.index("<header>"))]
     assert ("much gore" in job, "much gore" in header) == (reads, reads)
+    told, file = picture[picture.index('id="recipe"') :], picture[picture.index('id="yaml"') :]
+    assert ("much gore" in told, "much gore" in file, "steps: " in file) == (reads, reads, True)
+    assert {each["recipe"].get("prompt") for each in (of_api, *listed["pictures"])} == {gory if reads else None}
+    assert of_api["recipe"]["steps"] and of_api["recipe"]["negative_prompt"] is not None
     assert {of_api["title"], *(each["title"] for each in listed["pictures"])} == {gory if reads else ""}
     shown.pictures["S1-c002"] = replace(shown.pictures["S1-c002"], spoiler=False)
     async with visiting(shown, visitor) as client:  # it stands at an open picture
         assert "much gore" in await page(client, "/jobs/S1")
+    other = recipe(prompt="a tea party", seed=0)
+    shown.pictures["S1-c002"] = replace(shown.pictures["S1-c002"], title="", recipe=other)
+    async with visiting(shown, visitor) as client:
+        compared = await page(client, "/jobs/S1?compare=S1-c001&compare=S1-c002")
+        differing = compared.partition('class="differences"')[2]
+        assert ("much gore" in compared, ">prompt<" in differing) == (reads, reads)
+        assert ("as far as they are told" in compared) != reads  # they differ in it alone
+
+
+@pytest.mark.parametrize("axis", ["prompt", "prompt+steps", "idea"])
+@pytest.mark.parametrize(("visitor", "reads"), [(THEO, False), (LOOKING, True), (OPERATING, True)])
+async def test_a_grid_is_not_labelled_with_what_stays_behind_a_spoiler(
+    visitor: Visitor, reads: bool, axis: str
+) -> None:
+    shown, prompts = Exhibition(), ("a duel, much gore", "a tea party")
+    layout = Layout(((axis, prompts), ("seed", ("seed one", "seed two"))), axis, "seed")
+    for place in range(4):
+        at = {axis: place // 2, "seed": place % 2}
+        shown.hang(settings={"prompt": prompts[place // 2]}, spoiler=place < 2, layout=layout, at=at)
+    async with visiting(shown, visitor) as client:
+        for path in ("/jobs/S1", "/jobs/S1?rows=-", "/pictures/S1-c001", "/pictures/S1-c003"):
+            text = await page(client, path)
+            assert ("much gore" in text, "seed one" in text) == (reads, True)
 
 
 @pytest.mark.parametrize("path", ["/pictures/S1-c001", "/jobs/S1", "/people/mina", "/pictures/nope", "/people/nope"])

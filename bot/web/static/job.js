@@ -51,8 +51,10 @@ async function show(address, focus, entry = "pushState") {
         select.value = select.querySelector("[selected]").value;
       }
       const picked = document.getElementById("picked");
-      complain(picked, error);
-      picked.scrollIntoView({ block: "nearest" });
+      if (picked) {
+        complain(picked, error);
+        picked.scrollIntoView({ block: "nearest" });
+      }
     } else {
       location.assign(address); // an answer, such as to who is signed in no more: that page says what to do
     }

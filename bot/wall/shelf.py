@@ -129,7 +129,7 @@ def read_file(path: Path) -> bytes:
         os.close(handle)
         raise OSError(errno.EINVAL, f"it is no plain file of at most {MOST_BYTES:,} bytes")
     with open(handle, "rb") as file:
-        return file.read(MOST_BYTES)
+        return file.read(facts.st_size)
 
 
 def digest(data: bytes) -> str:

@@ -173,14 +173,19 @@ async def test_a_job_of_which_nothing_was_drawn_has_no_sheet(shift: Shift) -> No
     assert channel.shown[-1][:2] == ("failed", False)
 
 
+async def half_withheld(shift: Shift) -> Job:
+    """A job that has ended: one picture was drawn, and the other waits for an operator."""
+    job = await shift.job(2)
+    await shift.draw(job, 1)
+    await shift.withhold(job, 2)
+    return await shift.end(job)
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 async def test_a_sheet_in_the_place_of_one_that_was_taken_away_is_another_message_though_its_nonce_is_remembered(
     shift: Shift, sessions: Sessions, monkeypatch: pytest.MonkeyPatch, interrupted: bool
 ) -> None:
-    job, channel, erasures = await shift.job(2), ShortMemory(), ErasureStore(sessions)
-    await shift.draw(job, 1)
-    await shift.withhold(job, 2)
-    job = await shift.end(job)
+    job, channel, erasures = await half_withheld(shift), ShortMemory(), ErasureStore(sessions)
     async with shift.outbox(channel).delivering() as outbox:
         outbox.changed(job)
         await delivered(shift.jobs, job)
@@ -210,15 +215,8 @@ async def test_a_sheet_in_the_place_of_one_that_was_taken_away_is_another_messag
 async def test_in_the_place_of_a_sheet_that_goes_when_it_arrives_there_is_another(
     shift: Shift, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, channel, erasures, incidents = (
-        await shift.job(2),
-        ShortMemory(),
-        ErasureStore(sessions),
-        IncidentStore(sessions),
-    )
-    await shift.draw(job, 1)
-    await shift.withhold(job, 2)
-    job = await shift.end(job)
+    job, channel = await half_withheld(shift), ShortMemory()
+    erasures, incidents = ErasureStore(sessions), IncidentStore(sessions)
     post = channel.post_sheet
 
     async def meanwhile(*what: Any, **more: Any) -> int:
@@ -239,15 +237,8 @@ async def test_in_the_place_of_a_sheet_that_goes_when_it_arrives_there_is_anothe
 async def test_in_the_place_of_a_sheet_that_a_former_process_sent_and_that_goes_there_is_another(
     shift: Shift, sessions: Sessions
 ) -> None:
-    job, channel, erasures, incidents = (
-        await shift.job(2),
-        ShortMemory(),
-        ErasureStore(sessions),
-        IncidentStore(sessions),
-    )
-    await shift.draw(job, 1)
-    await shift.withhold(job, 2)
-    job = await shift.end(job)
+    job, channel = await half_withheld(shift), ShortMemory()
+    erasures, incidents = ErasureStore(sessions), IncidentStore(sessions)
     await shift.owed.sheet_tried(job.id, "")
     await channel.post_sheet(job, b"sheet", "its nonce")  # and nobody heard of it
     await erasures.erase([(job.id, 1)], "It was deleted.")
